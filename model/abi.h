@@ -1,0 +1,118 @@
+// The language's constants: event bits, error numbers, flags and limits that epoll users can see.
+//
+// They carry the values of Linux on x86-64, so that a trace means the same on every machine; a target maps
+// them to its own ABI. Nothing here includes a system header.
+
+#ifndef POLLUX_MODEL_ABI_H_
+#define POLLUX_MODEL_ABI_H_
+
+#include <cstdint>
+
+namespace pollux {
+
+// --- Event bits (uapi/linux/eventpoll.h, asm-generic/poll.h) --------------------------------------------------
+
+inline constexpr uint32_t kIn = 0x1;
+inline constexpr uint32_t kPri = 0x2;
+inline constexpr uint32_t kOut = 0x4;
+inline constexpr uint32_t kErr = 0x8;
+inline constexpr uint32_t kHup = 0x10;
+inline constexpr uint32_t kNval = 0x20;
+inline constexpr uint32_t kRdnorm = 0x40;
+inline constexpr uint32_t kRdband = 0x80;
+inline constexpr uint32_t kWrnorm = 0x100;
+inline constexpr uint32_t kWrband = 0x200;
+inline constexpr uint32_t kMsg = 0x400;
+inline constexpr uint32_t kRdhup = 0x2000;
+inline constexpr uint32_t kUringWake = 1u << 27;
+inline constexpr uint32_t kExclusive = 1u << 28;
+inline constexpr uint32_t kWakeup = 1u << 29;
+inline constexpr uint32_t kOneshot = 1u << 30;
+inline constexpr uint32_t kEt = 1u << 31;
+
+// epoll's own bits: kept in an item's mask, never reported (EP_PRIVATE_BITS).
+inline constexpr uint32_t kPrivate = kWakeup | kOneshot | kEt | kExclusive;
+// What may accompany EXCLUSIVE (EPOLLEXCLUSIVE_OK_BITS).
+inline constexpr uint32_t kExclusiveOk = kIn | kOut | kErr | kHup | kWakeup | kEt | kExclusive;
+
+// --- epoll_ctl operations ------------------------------------------------------------------------------------
+
+inline constexpr int32_t kCtlAdd = 1;
+inline constexpr int32_t kCtlDel = 2;
+inline constexpr int32_t kCtlMod = 3;
+
+// Largest maxevents: INT_MAX / sizeof(struct epoll_event) with 12-byte records.
+inline constexpr int32_t kMaxEvents = 178956970;
+
+// --- Flags of open(2), fcntl(2) and the creators -------------------------------------------------------------
+
+inline constexpr uint32_t kORdonly = 0;
+inline constexpr uint32_t kOWronly = 1;
+inline constexpr uint32_t kORdwr = 2;
+inline constexpr uint32_t kOAppend = 02000;
+inline constexpr uint32_t kONonblock = 04000;
+inline constexpr uint32_t kOAsync = 020000;
+inline constexpr uint32_t kODirect = 040000;
+inline constexpr uint32_t kODirectory = 0200000;
+inline constexpr uint32_t kOCloexec = 02000000;
+inline constexpr uint32_t kOPath = 010000000;
+
+inline constexpr uint32_t kEfdSemaphore = 1;  // EFD_CLOEXEC and EFD_NONBLOCK are O_CLOEXEC and O_NONBLOCK
+
+inline constexpr int32_t kFDupfd = 0;
+inline constexpr int32_t kFGetfd = 1;
+inline constexpr int32_t kFSetfd = 2;
+inline constexpr int32_t kFGetfl = 3;
+inline constexpr int32_t kFSetfl = 4;
+inline constexpr int32_t kFDupfdCloexec = 1030;
+inline constexpr int32_t kFSetpipeSz = 1031;
+inline constexpr int32_t kFGetpipeSz = 1032;
+
+inline constexpr uint32_t kCloseRangeUnshare = 2;
+inline constexpr uint32_t kCloseRangeCloexec = 4;
+
+// --- Sockets -------------------------------------------------------------------------------------------------
+
+inline constexpr int32_t kSockStream = 1;
+inline constexpr int32_t kSockDgram = 2;
+inline constexpr int32_t kSockSeqpacket = 5;
+
+inline constexpr uint32_t kMsgOob = 0x1;
+inline constexpr uint32_t kMsgPeek = 0x2;
+inline constexpr uint32_t kMsgTrunc = 0x20;
+inline constexpr uint32_t kMsgDontwait = 0x40;
+inline constexpr uint32_t kMsgNosignal = 0x4000;
+
+inline constexpr int32_t kShutRd = 0;
+inline constexpr int32_t kShutWr = 1;
+inline constexpr int32_t kShutRdwr = 2;
+
+// --- ioctl(2) ------------------------------------------------------------------------------------------------
+
+inline constexpr uint32_t kEpiocsparams = 0x40088a01;
+inline constexpr uint32_t kEpiocgparams = 0x80088a02;
+inline constexpr uint32_t kTfdIocSetTicks = 0x40085400;
+
+// --- timerfd -------------------------------------------------------------------------------------------------
+
+inline constexpr int32_t kClockRealtime = 0;
+inline constexpr int32_t kClockMonotonic = 1;
+inline constexpr int32_t kClockBoottime = 7;
+inline constexpr uint32_t kTfdTimerAbstime = 1;
+inline constexpr uint32_t kTfdTimerCancelOnSet = 2;
+
+// --- Error numbers -------------------------------------------------------------------------------------------
+
+enum Errno : int16_t {
+  kOK = 0, kEPERM = 1, kENOENT = 2, kESRCH = 3, kEINTR = 4, kEIO = 5, kENXIO = 6, kE2BIG = 7, kEBADF = 9,
+  kEAGAIN = 11, kENOMEM = 12, kEACCES = 13, kEFAULT = 14, kEBUSY = 16, kEEXIST = 17, kENODEV = 19,
+  kENOTDIR = 20, kEISDIR = 21, kEINVAL = 22, kENFILE = 23, kEMFILE = 24, kENOTTY = 25, kEFBIG = 27,
+  kENOSPC = 28, kESPIPE = 29, kEROFS = 30, kEPIPE = 32, kENOSYS = 38, kELOOP = 40, kENOTSOCK = 88,
+  kEDESTADDRREQ = 89, kEMSGSIZE = 90, kEPROTOTYPE = 91, kENOPROTOOPT = 92, kEOPNOTSUPP = 95,
+  kECONNABORTED = 103, kECONNRESET = 104, kENOBUFS = 105, kEISCONN = 106, kENOTCONN = 107,
+  kETIMEDOUT = 110, kECONNREFUSED = 111, kECANCELED = 125, kEOVERFLOW = 75, kENOTEMPTY = 39,
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_MODEL_ABI_H_

@@ -1,0 +1,50 @@
+// A target: something that executes traces. Native epoll, a model, a planted bug.
+//
+// Reset() starts a trace, Run() executes one op whose operands are literal numbers. Numbers are real: the first
+// descriptor of a trace is 3 on every target. Not thread-safe; a target belongs to one thread.
+
+#ifndef POLLUX_ORACLE_TARGET_H_
+#define POLLUX_ORACLE_TARGET_H_
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "model/profile.h"
+#include "model/trace.h"
+
+namespace pollux {
+
+class Target {
+ public:
+  virtual ~Target() = default;
+
+  virtual std::string name() const = 0;
+  // The profile the target claims (by release, not by behaviour), with open quirks probed, and its facts.
+  virtual const Profile& profile() const = 0;
+  virtual const Facts& facts() const = 0;
+  // Which calls it cannot do, and why; nullptr if it can.
+  virtual const char* Lacks(Call call) const = 0;
+
+  // Back to the start of a trace.
+  virtual void Reset() = 0;
+  // Executes one op; *out gets exactly one observed outcome.
+  virtual void Run(const Op& op, Outcome* out) = 0;
+  // Measures the facts again (after a divergence); false if they changed since start-up.
+  virtual bool FactsHold() { return true; }
+};
+
+struct TargetOptions {
+  bool allow_sysctl = false;  // may lower fs.epoll.max_user_watches (native)
+  int job = 0;                // which of several jobs on this machine: selects the quota uid (native)
+  int deadline_ms = 1000;     // a call that sleeps longer is blocked (native)
+};
+
+// "native", "model:PROFILE", "planted:NAME". NOT_FOUND for an unknown name, UNAVAILABLE (with the reason) for
+// one that cannot run here.
+absl::StatusOr<std::unique_ptr<Target>> OpenTarget(std::string_view name, const TargetOptions& options = {});
+
+}  // namespace pollux
+
+#endif  // POLLUX_ORACLE_TARGET_H_
