@@ -9,6 +9,7 @@
 #define POLLUX_MODEL_OP_H_
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,40 +17,41 @@
 
 namespace pollux {
 
-// The calls of the language. Order is the binary form's: append only.
+// The calls of the language. Order is the binary form's: append only. Numbers before a name are slots (Op::arg).
 enum class Call : uint8_t {
-  kEpollCreate,     // epoll_create(size)
-  kEpollCreate1,    // epoll_create1(flags)
-  kEpollCtl,        // epoll_ctl(epfd, op, fd, [memory,] events, data)
-  kEpollWait,       // epoll_wait(epfd, [memory,] maxevents, timeout_ms)
-  kEpollPwait,      // epoll_pwait(epfd, [memory,] maxevents, timeout_ms, [memory] sigmask, sigsetsize)
-  kEpollPwait2,     // epoll_pwait2(epfd, [memory,] maxevents, [memory] {sec, nsec}, [memory] sigmask, sigsetsize)
-  kEpiocSparams,    // epiocsparams(fd, [memory,] usecs, budget, prefer, pad)
-  kEpiocGparams,    // epiocgparams(fd [, memory]) = 0, usecs, budget, prefer
-  kIoctl,           // ioctl(fd, request): a request that takes no argument (raw number)
-  kPoll,            // poll(fd MASK, ..., timeout_ms) = [revents, ...]
-  kFdinfo,          // fdinfo(epfd) = [fd MASK data, ...] sorted by (fd, data)
-  kClose,           // close(fd)
-  kCloseRange,      // close_range(first, last, flags)
-  kDup,             // dup(fd)
-  kDup2,            // dup2(fd, newfd)
-  kDup3,            // dup3(fd, newfd, flags)
-  kFcntl,           // fcntl(fd, cmd, arg)
-  kRead,            // read(fd, [memory,] n) = n [u64 value]
-  kWrite,           // write(fd, [memory,] bytes)
-  kSend,            // send(fd, [memory,] bytes, flags)
-  kRecv,            // recv(fd, [memory,] n, flags)
-  kShutdown,        // shutdown(fd, how)
-  kPipe2,           // pipe2(flags) = reader, writer
-  kEventfd,         // eventfd(initial, flags)
-  kSocketpair,      // socketpair(type, flags) = a, b       (AF_UNIX)
-  kTimerfdCreate,   // timerfd_create(clock, flags)
-  kTimerfdSettime,  // timerfd_settime(fd, flags, {sec, nsec}, {interval sec, interval nsec})
-  kTimerfdTicks,    // timerfd_ticks(fd, ticks): ioctl(TFD_IOC_SET_TICKS)
-  kMemfdCreate,     // memfd_create(flags)
-  kOpen,            // open(which, flags): which of a few files that exist on every Linux
-  kPrlimit,         // prlimit(NOFILE, n): numbers below n may be opened
-  kWatches,         // watches(n): n more watches fit under fs.epoll.max_user_watches
+  kEpollCreate,     // epoll_create(0 size)
+  kEpollCreate1,    // epoll_create1(0 flags)
+  kEpollCtl,        // epoll_ctl(0 epfd, 1 op, 2 fd, [3 memory,] 4 events, 5 data)
+  kEpollWait,       // epoll_wait(0 epfd, [1 memory,] 2 maxevents, 3 timeout_ms)
+  kEpollPwait,      // epoll_pwait(0 epfd, [1 memory,] 2 maxevents, 3 timeout_ms, [4 memory] sigmask, 5 sigsetsize)
+  kEpollPwait2,     // epoll_pwait2(0 epfd, [1 memory,] 2 maxevents, [3 memory] {4 sec, 5 nsec}, [6 memory] sigmask,
+                    //              7 sigsetsize)
+  kEpiocSparams,    // epiocsparams(0 fd, [1 memory,] 2 usecs, 3 budget, 4 prefer, 5 pad): u32, u16, u8, u8
+  kEpiocGparams,    // epiocgparams(0 fd [, 1 memory]) = 0, usecs, budget, prefer
+  kIoctl,           // ioctl(0 fd, 1 request): a request that takes no argument (raw number)
+  kPoll,            // poll(fd MASK, ..., 0 timeout_ms) = [revents, ...]
+  kFdinfo,          // fdinfo(0 epfd) = [fd MASK data, ...] sorted by (fd, data)
+  kClose,           // close(0 fd)
+  kCloseRange,      // close_range(0 first, 1 last, 2 flags): first and last are descriptor operands; -1 is ~0U
+  kDup,             // dup(0 fd)
+  kDup2,            // dup2(0 fd, 1 newfd)
+  kDup3,            // dup3(0 fd, 1 newfd, 2 flags)
+  kFcntl,           // fcntl(0 fd, 1 cmd, 2 arg)
+  kRead,            // read(0 fd, [1 memory,] 2 n) = n [u64 value]
+  kWrite,           // write(0 fd, [1 memory,] 2 n 3 payload): text writes n, or u64 PAYLOAD where payload is not 0
+  kSend,            // send(0 fd, [1 memory,] 2 n 3 payload, 4 flags)
+  kRecv,            // recv(0 fd, [1 memory,] 2 n, 3 flags)
+  kShutdown,        // shutdown(0 fd, 1 how)
+  kPipe2,           // pipe2(0 flags) = reader, writer
+  kEventfd,         // eventfd(0 initial, 1 flags)
+  kSocketpair,      // socketpair(0 type, 1 flags) = a, b       (AF_UNIX; the target ors type and flags)
+  kTimerfdCreate,   // timerfd_create(0 clock, 1 flags)
+  kTimerfdSettime,  // timerfd_settime(0 fd, 1 flags, {2 sec, 3 nsec} [, {4 interval sec, 5 interval nsec}])
+  kTimerfdTicks,    // timerfd_ticks(0 fd, 1 ticks): ioctl(TFD_IOC_SET_TICKS)
+  kMemfdCreate,     // memfd_create(0 flags)
+  kOpen,            // open(0 which, 1 flags): which of a few files that exist on every Linux (enum Which)
+  kPrlimit,         // prlimit(NOFILE, 0 n): numbers below n may be opened
+  kWatches,         // watches(0 n): n more watches fit under fs.epoll.max_user_watches
 };
 inline constexpr size_t kCalls = static_cast<size_t>(Call::kWatches) + 1;
 
@@ -75,7 +77,8 @@ class Fd {
   uint64_t bits_;
 };
 
-// Where a pointer argument stands.
+// Where a pointer argument stands. A record is an event of a wait, a byte of read, write, send and recv, and else
+// the whole structure.
 class Memory {
  public:
   enum Kind : uint8_t {
@@ -94,6 +97,10 @@ class Memory {
   constexpr Kind kind() const { return kind_; }
   constexpr uint32_t records() const { return records_; }
   constexpr uint64_t bits() const { return uint64_t{records_} << 3 | kind_; }
+  // Can so many records be read there?
+  constexpr bool readable(uint32_t records = 1) const {
+    return kind_ == kGood || kind_ == kReadonly || (kind_ == kFault && records_ >= records);
+  }
   friend constexpr bool operator==(Memory, Memory) = default;
 
  private:
@@ -104,15 +111,16 @@ class Memory {
 // What a slot holds, hence how it is printed, drawn and simplified.
 enum class ArgKind : uint8_t {
   kFd,       // a descriptor operand (Fd::bits)
-  kInt,      // a signed 32-bit integer, or one of `words`
+  kInt,      // a signed 32-bit integer (sign-extended), or one of `words`
   kFlags,    // a set of `words` joined by |, remaining bits in hex
   kEvents,   // a 32-bit event mask
   kData,     // 64-bit data, in hex
-  kSize,     // a non-negative byte count
-  kBytes,    // a byte count; the next slot (kPayload) may make it "u64 V"
-  kPayload,  // the 64-bit value of an 8-byte write
+  kSize,     // a byte count, at most kMaxBytes
+  kBytes,    // the same, its memory in the slot before; the slot behind (kPayload) may make it "u64 V"
+  kPayload,  // what 8 readable bytes hold, as a 64-bit value; else 0: only zero bytes are written
   kMemory,   // where the pointer stands (Memory::bits); omitted in text when good
   kInt64,    // a signed 64-bit integer
+  kChoice,   // one of `words` and nothing else
 };
 
 struct Word {
@@ -130,8 +138,9 @@ struct ArgSpec {
   uint8_t pointee = 0;
   // Trailing slots from the first optional one may be omitted in text when all of them are zero.
   bool optional = false;
-  std::string_view open = {}, close = {};  // braces printed around, "{" before tv_sec and "}" after tv_nsec
-  uint64_t canonical = 0;                  // what the minimizer tries first
+  // Printed around: "{" before tv_sec and "}" after tv_nsec; a fixed argument, "NOFILE, ".
+  std::string_view open = {}, close = {};
+  uint64_t canonical = 0;  // what the minimizer tries first
 };
 
 // What a successful call's outcome carries.
@@ -146,23 +155,26 @@ enum class Yields : uint8_t {
   kParams,      // 0, usecs, budget, prefer
 };
 
+inline constexpr size_t kMaxArgs = 10;
+inline constexpr size_t kMaxPoll = kMaxArgs - 1;          // descriptors in one poll op
+inline constexpr uint64_t kMaxBytes = uint64_t{1} << 20;  // of one read, write, send or recv
+
 struct CallSpec {
   Call call;
   std::string_view name;
   Yields yields;
   std::span<const ArgSpec> args;  // for kPoll: the timeout; the polled set is printed before it
+  // Derived, so that nothing walks `args` while fuzzing: how many descriptors the call returns, and bit i is set
+  // where slot i is a kFd.
+  uint8_t outputs = 0;
+  uint16_t fd_slots = 0;
 };
 
-const CallSpec& Spec(Call call);
+extern const std::array<CallSpec, kCalls> kCallSpecs;  // indexed by Call
+inline const CallSpec& Spec(Call call) { return kCallSpecs[static_cast<size_t>(call)]; }
 // The call of that name, or nullptr.
 const CallSpec* FindCall(std::string_view name);
-inline uint32_t Outputs(Call call) {
-  const Yields y = Spec(call).yields;
-  return y == Yields::kTwo ? 2 : y == Yields::kDescriptor ? 1 : 0;
-}
-
-inline constexpr size_t kMaxArgs = 10;
-inline constexpr size_t kMaxPoll = kMaxArgs - 1;  // descriptors in one poll op
+inline uint32_t Outputs(Call call) { return Spec(call).outputs; }
 
 // One operation. arg[i] is slot i of Spec(call).args. A poll has arg[0] = timeout and npoll packed entries
 // from arg[1] on.
@@ -184,6 +196,16 @@ struct Op {
   friend bool operator==(const Op&, const Op&) = default;
 };
 
+// The words of event masks, in the order in which they are printed.
+std::span<const Word> EventWords();
+
+// The slot as it reads in this op: fcntl's arg is a set of flags after F_SETFL and F_SETFD.
+const ArgSpec& SlotSpec(const Op& op, size_t slot);
+
+// Makes the op one that the text can say: slots in the range of their kind, unused ones zero, and zero what an
+// unreadable pointer points to. (Links between ops: Canonicalize of trace.h.)
+void Canonicalize(Op* op);
+
 // Calls f(Fd) -> Fd on every descriptor operand of the op and stores what it returns.
 template <class F>
 void MapFds(Op& op, F f) {
@@ -191,9 +213,9 @@ void MapFds(Op& op, F f) {
     for (size_t i = 0; i < op.npoll; ++i) op.set_poll(i, f(op.poll_fd(i)), op.poll_events(i));
     return;
   }
-  const std::span<const ArgSpec> args = Spec(op.call).args;
-  for (size_t i = 0; i < args.size(); ++i) {
-    if (args[i].kind == ArgKind::kFd) op.arg[i] = f(op.fd(i)).bits();
+  for (unsigned slots = Spec(op.call).fd_slots; slots != 0; slots &= slots - 1) {
+    const size_t i = static_cast<size_t>(std::countr_zero(slots));
+    op.arg[i] = f(op.fd(i)).bits();
   }
 }
 

@@ -7,6 +7,7 @@
 #define POLLUX_MODEL_TRACE_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,7 @@ struct Note {
 
 struct Directive {
   std::string key, value;
+  std::vector<std::string> above;  // as in Note
   friend bool operator==(const Directive&, const Directive&) = default;
 };
 
@@ -127,6 +129,10 @@ class Bindings {
  private:
   std::vector<std::pair<int32_t, int32_t>> numbers_;
 };
+
+// Canonicalizes every op, and makes operands that name no output of an earlier op the literal -1, which is how
+// they read.
+void Canonicalize(std::span<Op> ops);
 
 // Removes the ops for which drop[i] is true and re-links operands; an operand whose creator is dropped becomes
 // the literal -1.

@@ -1,0 +1,325 @@
+// The table of calls: every argument slot of every call, and the words it can be written with.
+//
+// Where words share a value the first is printed and all are read. Spellings follow strace.
+
+#include <algorithm>
+
+#include "model/abi.h"
+#include "model/op.h"
+
+namespace pollux {
+namespace {
+
+// --- Words ---------------------------------------------------------------------------------------------------
+
+// In the order in which masks are printed: bit by bit.
+constexpr Word kEventWords[] = {
+    {"IN", kIn, "EPOLL"},
+    {"PRI", kPri, "EPOLL"},
+    {"OUT", kOut, "EPOLL"},
+    {"ERR", kErr, "EPOLL"},
+    {"HUP", kHup, "EPOLL"},
+    {"NVAL", kNval, "EPOLL"},
+    {"RDNORM", kRdnorm, "EPOLL"},
+    {"RDBAND", kRdband, "EPOLL"},
+    {"WRNORM", kWrnorm, "EPOLL"},
+    {"WRBAND", kWrband, "EPOLL"},
+    {"MSG", kMsg, "EPOLL"},
+    {"RDHUP", kRdhup, "EPOLL"},
+    {"URING_WAKE", kUringWake, "EPOLL"},
+    {"EXCLUSIVE", kExclusive, "EPOLL"},
+    {"WAKEUP", kWakeup, "EPOLL"},
+    {"ONESHOT", kOneshot, "EPOLL"},
+    {"ET", kEt, "EPOLL"},
+    // poll(2)'s spellings.
+    {"POLLIN", kIn},
+    {"POLLPRI", kPri},
+    {"POLLOUT", kOut},
+    {"POLLERR", kErr},
+    {"POLLHUP", kHup},
+    {"POLLNVAL", kNval},
+    {"POLLRDNORM", kRdnorm},
+    {"POLLRDBAND", kRdband},
+    {"POLLWRNORM", kWrnorm},
+    {"POLLWRBAND", kWrband},
+    {"POLLMSG", kMsg},
+    {"POLLRDHUP", kRdhup},
+};
+
+constexpr Word kCtlWords[] = {
+    {"ADD", kCtlAdd, "EPOLL_CTL_"}, {"DEL", kCtlDel, "EPOLL_CTL_"}, {"MOD", kCtlMod, "EPOLL_CTL_"}};
+
+constexpr Word kEpollFlagWords[] = {{"EPOLL_CLOEXEC", kOCloexec}, {"O_CLOEXEC", kOCloexec}, {"O_NONBLOCK", kONonblock}};
+
+constexpr Word kOpenFlagWords[] = {{"O_RDONLY", kORdonly}, {"O_WRONLY", kOWronly},       {"O_RDWR", kORdwr},
+                                   {"O_APPEND", kOAppend}, {"O_NONBLOCK", kONonblock},   {"O_ASYNC", kOAsync},
+                                   {"O_DIRECT", kODirect}, {"O_DIRECTORY", kODirectory}, {"O_CLOEXEC", kOCloexec},
+                                   {"O_PATH", kOPath}};
+
+// What pipe2, dup3 and F_SETFL are given: no access mode.
+constexpr Word kFileFlagWords[] = {{"O_APPEND", kOAppend},
+                                   {"O_NONBLOCK", kONonblock},
+                                   {"O_ASYNC", kOAsync},
+                                   {"O_DIRECT", kODirect},
+                                   {"O_CLOEXEC", kOCloexec}};
+
+constexpr Word kFdFlagWords[] = {{"FD_CLOEXEC", 1}};
+
+constexpr Word kEventfdWords[] = {{"EFD_SEMAPHORE", kEfdSemaphore},
+                                  {"EFD_NONBLOCK", kONonblock},
+                                  {"EFD_CLOEXEC", kOCloexec},
+                                  {"O_NONBLOCK", kONonblock},
+                                  {"O_CLOEXEC", kOCloexec}};
+
+constexpr Word kSockTypeWords[] = {
+    {"STREAM", kSockStream, "SOCK_"}, {"DGRAM", kSockDgram, "SOCK_"}, {"SEQPACKET", kSockSeqpacket, "SOCK_"}};
+constexpr Word kSockFlagWords[] = {{"NONBLOCK", kONonblock, "SOCK_"}, {"CLOEXEC", kOCloexec, "SOCK_"}};
+
+constexpr Word kMsgWords[] = {{"MSG_OOB", kMsgOob},
+                              {"MSG_PEEK", kMsgPeek},
+                              {"MSG_TRUNC", kMsgTrunc},
+                              {"MSG_DONTWAIT", kMsgDontwait},
+                              {"MSG_NOSIGNAL", kMsgNosignal}};
+
+constexpr Word kShutWords[] = {{"SHUT_RD", kShutRd}, {"SHUT_WR", kShutWr}, {"SHUT_RDWR", kShutRdwr}};
+
+constexpr Word kClockWords[] = {{"REALTIME", kClockRealtime, "CLOCK_"},
+                                {"MONOTONIC", kClockMonotonic, "CLOCK_"},
+                                {"BOOTTIME", kClockBoottime, "CLOCK_"}};
+constexpr Word kTimerfdWords[] = {
+    {"TFD_NONBLOCK", kONonblock}, {"TFD_CLOEXEC", kOCloexec}, {"O_NONBLOCK", kONonblock}, {"O_CLOEXEC", kOCloexec}};
+constexpr Word kSettimeWords[] = {{"TFD_TIMER_ABSTIME", kTfdTimerAbstime},
+                                  {"TFD_TIMER_CANCEL_ON_SET", kTfdTimerCancelOnSet}};
+
+constexpr Word kMemfdWords[] = {{"MFD_CLOEXEC", 1}, {"MFD_ALLOW_SEALING", 2}};
+
+constexpr Word kCloseRangeWords[] = {{"UNSHARE", kCloseRangeUnshare, "CLOSE_RANGE_"},
+                                     {"CLOEXEC", kCloseRangeCloexec, "CLOSE_RANGE_"}};
+
+constexpr Word kFcntlWords[] = {{"F_DUPFD", kFDupfd},          {"F_GETFD", kFGetfd},
+                                {"F_SETFD", kFSetfd},          {"F_GETFL", kFGetfl},
+                                {"F_SETFL", kFSetfl},          {"F_DUPFD_CLOEXEC", kFDupfdCloexec},
+                                {"F_SETPIPE_SZ", kFSetpipeSz}, {"F_GETPIPE_SZ", kFGetpipeSz}};
+
+constexpr Word kWhichWords[] = {{"regular", static_cast<uint64_t>(Which::kRegular)},
+                                {"directory", static_cast<uint64_t>(Which::kDirectory)},
+                                {"null", static_cast<uint64_t>(Which::kNull)}};
+
+// --- Slots ---------------------------------------------------------------------------------------------------
+
+constexpr ArgSpec Number(ArgKind kind, std::string_view name, uint64_t canonical = 0,
+                         std::span<const Word> words = {}) {
+  return {.name = name, .kind = kind, .words = words, .canonical = canonical};
+}
+constexpr ArgSpec Descriptor(std::string_view name = "fd") { return {.name = name, .kind = ArgKind::kFd}; }
+constexpr ArgSpec Int(std::string_view name, uint64_t canonical = 0, std::span<const Word> words = {}) {
+  return Number(ArgKind::kInt, name, canonical, words);
+}
+constexpr ArgSpec Flags(std::span<const Word> words, uint64_t canonical = 0) {
+  return Number(ArgKind::kFlags, "flags", canonical, words);
+}
+constexpr ArgSpec Pointer(std::string_view name, uint8_t pointee = 0) {
+  return {.name = name, .kind = ArgKind::kMemory, .pointee = pointee};
+}
+constexpr ArgSpec Optional(ArgSpec arg) {
+  arg.optional = true;
+  return arg;
+}
+constexpr ArgSpec Open(std::string_view text, ArgSpec arg) {
+  arg.open = text;
+  return arg;
+}
+constexpr ArgSpec Close(ArgSpec arg, std::string_view text) {
+  arg.close = text;
+  return arg;
+}
+
+constexpr ArgSpec kEpfd = Descriptor("epfd");
+constexpr ArgSpec kBuffer = Pointer("buffer");
+constexpr ArgSpec kSigmask = {.name = "sigmask", .kind = ArgKind::kMemory, .canonical = Memory(Memory::kNull).bits()};
+constexpr ArgSpec kSigsetsize = Int("sigsetsize", 8);
+constexpr ArgSpec kMaxevents = Int("maxevents", 8);
+constexpr ArgSpec kTimeout = Int("timeout");
+
+constexpr ArgSpec kEpollCreateArgs[] = {Int("size", 1)};
+constexpr ArgSpec kEpollCreate1Args[] = {Flags(kEpollFlagWords)};
+constexpr ArgSpec kEpollCtlArgs[] = {kEpfd,
+                                     Int("op", kCtlAdd, kCtlWords),
+                                     Descriptor(),
+                                     Pointer("event", 2),
+                                     Optional(Number(ArgKind::kEvents, "events", kIn, kEventWords)),
+                                     Optional(Number(ArgKind::kData, "data"))};
+constexpr ArgSpec kEpollWaitArgs[] = {kEpfd, kBuffer, kMaxevents, kTimeout};
+constexpr ArgSpec kEpollPwaitArgs[] = {kEpfd, kBuffer, kMaxevents, kTimeout, kSigmask, kSigsetsize};
+constexpr ArgSpec kEpollPwait2Args[] = {kEpfd,
+                                        kBuffer,
+                                        kMaxevents,
+                                        Pointer("timeout", 2),
+                                        Open("{", Number(ArgKind::kInt64, "tv_sec")),
+                                        Close(Number(ArgKind::kInt64, "tv_nsec"), "}"),
+                                        kSigmask,
+                                        kSigsetsize};
+constexpr ArgSpec kEpiocSparamsArgs[] = {Descriptor(),  Pointer("params", 4), Int("usecs"),
+                                         Int("budget"), Int("prefer"),        Int("pad")};
+constexpr ArgSpec kEpiocGparamsArgs[] = {Descriptor(), Pointer("params")};
+constexpr ArgSpec kIoctlArgs[] = {Descriptor(), Number(ArgKind::kFlags, "request")};
+constexpr ArgSpec kPollArgs[] = {kTimeout};
+constexpr ArgSpec kFdinfoArgs[] = {kEpfd};
+constexpr ArgSpec kFdArgs[] = {Descriptor()};
+constexpr ArgSpec kCloseRangeArgs[] = {Descriptor("first"), Descriptor("last"), Flags(kCloseRangeWords)};
+constexpr ArgSpec kDup2Args[] = {Descriptor(), Descriptor("newfd")};
+constexpr ArgSpec kDup3Args[] = {Descriptor(), Descriptor("newfd"), Flags(kFileFlagWords)};
+constexpr ArgSpec kFcntlArgs[] = {Descriptor(), Int("cmd", kFDupfd, kFcntlWords), Optional(Int("arg"))};
+constexpr ArgSpec kReadArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 8)};
+constexpr ArgSpec kWriteArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kBytes, "bytes", 1),
+                                  Number(ArgKind::kPayload, "value")};
+constexpr ArgSpec kSendArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kBytes, "bytes", 1),
+                                 Number(ArgKind::kPayload, "value"), Flags(kMsgWords)};
+constexpr ArgSpec kRecvArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 8), Flags(kMsgWords)};
+constexpr ArgSpec kShutdownArgs[] = {Descriptor(), Int("how", kShutRdwr, kShutWords)};
+constexpr ArgSpec kPipe2Args[] = {Flags(kFileFlagWords, kONonblock)};
+constexpr ArgSpec kEventfdArgs[] = {Int("initial"), Flags(kEventfdWords, kONonblock)};
+constexpr ArgSpec kSocketpairArgs[] = {Int("type", kSockStream, kSockTypeWords), Flags(kSockFlagWords, kONonblock)};
+constexpr ArgSpec kTimerfdCreateArgs[] = {Int("clock", kClockMonotonic, kClockWords), Flags(kTimerfdWords, kONonblock)};
+constexpr ArgSpec kTimerfdSettimeArgs[] = {Descriptor(),
+                                           Flags(kSettimeWords),
+                                           Open("{", Number(ArgKind::kInt64, "value sec")),
+                                           Close(Number(ArgKind::kInt64, "value nsec"), "}"),
+                                           Optional(Open("{", Number(ArgKind::kInt64, "interval sec"))),
+                                           Optional(Close(Number(ArgKind::kInt64, "interval nsec"), "}"))};
+constexpr ArgSpec kTimerfdTicksArgs[] = {Descriptor(), Number(ArgKind::kInt64, "ticks", 1)};
+constexpr ArgSpec kMemfdArgs[] = {Flags(kMemfdWords)};
+constexpr ArgSpec kOpenArgs[] = {Number(ArgKind::kChoice, "which", 0, kWhichWords), Flags(kOpenFlagWords)};
+constexpr ArgSpec kPrlimitArgs[] = {Open("NOFILE, ", Int("n", 1024))};
+constexpr ArgSpec kWatchesArgs[] = {Int("n")};
+
+constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
+constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
+
+// --- Calls ---------------------------------------------------------------------------------------------------
+
+constexpr std::array<CallSpec, kCalls> Table() {
+  std::array<CallSpec, kCalls> table = {{
+      {Call::kEpollCreate, "epoll_create", Yields::kDescriptor, kEpollCreateArgs},
+      {Call::kEpollCreate1, "epoll_create1", Yields::kDescriptor, kEpollCreate1Args},
+      {Call::kEpollCtl, "epoll_ctl", Yields::kValue, kEpollCtlArgs},
+      {Call::kEpollWait, "epoll_wait", Yields::kEvents, kEpollWaitArgs},
+      {Call::kEpollPwait, "epoll_pwait", Yields::kEvents, kEpollPwaitArgs},
+      {Call::kEpollPwait2, "epoll_pwait2", Yields::kEvents, kEpollPwait2Args},
+      {Call::kEpiocSparams, "epiocsparams", Yields::kValue, kEpiocSparamsArgs},
+      {Call::kEpiocGparams, "epiocgparams", Yields::kParams, kEpiocGparamsArgs},
+      {Call::kIoctl, "ioctl", Yields::kValue, kIoctlArgs},
+      {Call::kPoll, "poll", Yields::kRevents, kPollArgs},
+      {Call::kFdinfo, "fdinfo", Yields::kItems, kFdinfoArgs},
+      {Call::kClose, "close", Yields::kValue, kFdArgs},
+      {Call::kCloseRange, "close_range", Yields::kValue, kCloseRangeArgs},
+      {Call::kDup, "dup", Yields::kDescriptor, kFdArgs},
+      {Call::kDup2, "dup2", Yields::kDescriptor, kDup2Args},
+      {Call::kDup3, "dup3", Yields::kDescriptor, kDup3Args},
+      {Call::kFcntl, "fcntl", Yields::kDescriptor, kFcntlArgs},
+      {Call::kRead, "read", Yields::kPayload, kReadArgs},
+      {Call::kWrite, "write", Yields::kValue, kWriteArgs},
+      {Call::kSend, "send", Yields::kValue, kSendArgs},
+      {Call::kRecv, "recv", Yields::kPayload, kRecvArgs},
+      {Call::kShutdown, "shutdown", Yields::kValue, kShutdownArgs},
+      {Call::kPipe2, "pipe2", Yields::kTwo, kPipe2Args},
+      {Call::kEventfd, "eventfd", Yields::kDescriptor, kEventfdArgs},
+      {Call::kSocketpair, "socketpair", Yields::kTwo, kSocketpairArgs},
+      {Call::kTimerfdCreate, "timerfd_create", Yields::kDescriptor, kTimerfdCreateArgs},
+      {Call::kTimerfdSettime, "timerfd_settime", Yields::kValue, kTimerfdSettimeArgs},
+      {Call::kTimerfdTicks, "timerfd_ticks", Yields::kValue, kTimerfdTicksArgs},
+      {Call::kMemfdCreate, "memfd_create", Yields::kDescriptor, kMemfdArgs},
+      {Call::kOpen, "open", Yields::kDescriptor, kOpenArgs},
+      {Call::kPrlimit, "prlimit", Yields::kValue, kPrlimitArgs},
+      {Call::kWatches, "watches", Yields::kValue, kWatchesArgs},
+  }};
+  for (CallSpec& spec : table) {
+    spec.outputs = spec.yields == Yields::kTwo ? 2 : spec.yields == Yields::kDescriptor ? 1 : 0;
+    for (size_t i = 0; i < spec.args.size(); ++i) {
+      if (spec.args[i].kind == ArgKind::kFd) spec.fd_slots |= static_cast<uint16_t>(1u << i);
+    }
+  }
+  return table;
+}
+
+constexpr bool InOrder(const std::array<CallSpec, kCalls>& table) {
+  for (size_t i = 0; i < kCalls; ++i) {
+    if (table[i].call != static_cast<Call>(i) || table[i].args.size() > kMaxArgs) return false;
+  }
+  return true;
+}
+static_assert(InOrder(Table()));
+
+}  // namespace
+
+constexpr std::array<CallSpec, kCalls> kCallSpecs = Table();
+
+const CallSpec* FindCall(std::string_view name) {
+  const auto it = std::find_if(kCallSpecs.begin(), kCallSpecs.end(), [&](const CallSpec& s) { return s.name == name; });
+  return it == kCallSpecs.end() ? nullptr : &*it;
+}
+
+const ArgSpec& SlotSpec(const Op& op, size_t slot) {
+  if (op.call == Call::kFcntl && slot == 2) {
+    if (op.num(1) == kFSetfl) return kSetflArg;
+    if (op.num(1) == kFSetfd) return kSetfdArg;
+  }
+  return Spec(op.call).args[slot];
+}
+
+std::span<const Word> EventWords() { return kEventWords; }
+
+void Canonicalize(Op* op) {
+  const auto fd = [](Fd operand) { return operand.literal() ? Fd::Literal(operand.number()) : operand; };
+  if (static_cast<size_t>(op->call) >= kCalls) op->call = static_cast<Call>(static_cast<size_t>(op->call) % kCalls);
+  if (op->call == Call::kPoll) {
+    op->arg[0] = static_cast<uint64_t>(int64_t{op->num(0)});
+    op->npoll = std::min<uint8_t>(op->npoll, kMaxPoll);
+    for (size_t i = 0; i < op->npoll; ++i) op->set_poll(i, fd(op->poll_fd(i)), op->poll_events(i));
+    std::fill(op->arg.begin() + 1 + op->npoll, op->arg.end(), 0);
+    return;
+  }
+  op->npoll = 0;
+  const std::span<const ArgSpec> args = Spec(op->call).args;
+  std::fill(op->arg.begin() + static_cast<ptrdiff_t>(args.size()), op->arg.end(), 0);
+  for (size_t i = 0; i < args.size(); ++i) {
+    uint64_t& v = op->arg[i];
+    switch (args[i].kind) {
+      case ArgKind::kFd:
+        v = fd(op->fd(i)).bits();
+        break;
+      case ArgKind::kInt:
+        v = static_cast<uint64_t>(int64_t{op->num(i)});
+        break;
+      case ArgKind::kFlags:
+      case ArgKind::kEvents:
+        v = op->u32(i);
+        break;
+      case ArgKind::kSize:
+      case ArgKind::kBytes:
+        v = std::min(v, kMaxBytes);
+        break;
+      case ArgKind::kPayload:
+        if (op->arg[i - 1] != 8 || !op->mem(i - 2).readable(8)) v = 0;
+        break;
+      case ArgKind::kMemory: {
+        Memory memory = op->mem(i);
+        if (memory.kind() > Memory::kFault) memory = Memory();
+        if (memory.kind() != Memory::kFault) memory = Memory(memory.kind());
+        v = memory.bits();
+        if (!memory.readable()) std::fill_n(op->arg.begin() + static_cast<ptrdiff_t>(i) + 1, args[i].pointee, 0);
+        break;
+      }
+      case ArgKind::kChoice:
+        if (std::none_of(args[i].words.begin(), args[i].words.end(), [&](const Word& w) { return w.value == v; })) {
+          v = args[i].words[v % args[i].words.size()].value;
+        }
+        break;
+      case ArgKind::kData:
+      case ArgKind::kInt64:
+        break;
+    }
+  }
+}
+
+}  // namespace pollux
