@@ -3,14 +3,17 @@
 // A verdict has three values. *Conforms*: every op did what the model allows. *Diverges*: op `op` did not; what
 // follows is not looked at. *Inconclusive*: the question cannot be decided, for a typed reason. Costs one model step
 // and one comparison an op beside the target's own work; nothing is allocated on the way to "conforms".
+// Not thread-safe.
 
 #ifndef POLLUX_ORACLE_CHECKER_H_
 #define POLLUX_ORACLE_CHECKER_H_
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/model.h"
@@ -21,7 +24,19 @@ namespace pollux {
 
 // How an outcome differs from the allowed one.
 enum class Difference : uint8_t {
-  kErrno, kValue, kDescriptor, kMissing, kExtra, kBits, kOrder, kData, kMemory, kState, kBlocked, kHung, kDied,
+  kErrno,       // another error, or an error instead of success, or the reverse
+  kValue,       // another return value
+  kDescriptor,  // another descriptor number
+  kMissing,     // an allowed record did not come
+  kExtra,       // a record came that is not allowed
+  kBits,        // the right record with other event bits
+  kOrder,       // the right records in another order
+  kData,        // a record's data or a read payload is wrong
+  kMemory,      // bytes were written that the call had no business with
+  kState,       // the interest list that fdinfo shows holds other items
+  kBlocked,     // one of the two blocked, the other did not
+  kHung,
+  kDied,
 };
 std::string_view DifferenceName(Difference d);
 
@@ -48,37 +63,67 @@ struct Verdict {
 
 struct CheckOptions {
   // Adds an fdinfo observation of every open epoll after the last op (a difference is located by running again with
-  // one after every op; then `ops` of the report holds them as ops).
+  // one after every op; then the one that differs first stands in `ops`).
   bool observe_fdinfo = false;
-  // Where an op would block for ever, take it with timeout 0 (waits) or leave it out (reads and writes): fuzzing.
+  // Where an op would sleep, take it with timeout 0 (waits) or leave it out (reads and writes): fuzzing.
   bool never_block = false;
+  // Measures the facts again after a divergence. A search that asks thousands of times does so once, at its end.
+  bool verify_facts = true;
+  // If given, gets the index (in `ops` as they were given) of the op that is about to run.
+  volatile uint32_t* progress = nullptr;
 };
 
 class Checker {
  public:
   // Neither is owned. The model must have the target's profile and facts, or be a planted judge.
-  Checker(Target* target, Model* model) : target_(target), model_(model) {}
+  Checker(Target* target, Model* model);
 
   // Runs the trace from Reset on. `ops` may be changed: with never_block, blocking ops are rewritten or removed;
-  // with observe_fdinfo and a difference, fdinfo ops are inserted. If `outcomes` is given it gets what each op did.
+  // with observe_fdinfo and a difference, an fdinfo op is inserted. If `outcomes` is given it gets what each op did.
   Verdict Run(std::vector<Op>* ops, const CheckOptions& options = {}, std::vector<Outcome>* outcomes = nullptr);
 
-  uint64_t ops_run() const { return ops_run_; }
+  uint64_t ops_run() const { return ops_run_; }  // executed by the target
   uint64_t skipped() const { return skipped_; }
+  // How often ops were left out, by reason (static strings).
+  const std::vector<std::pair<const char*, uint64_t>>& skips() const { return skips_; }
 
  private:
+  enum class Observe { kNever, kAtEnd, kAlways };
+  Verdict Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
+  // Compares the fdinfo of every open epoll; true if one differs, which then stands in `ops` behind op `after` - 1.
+  bool Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes);
+  void Skip(const char* why);
+  // Brings the model back to where it stood before op `upto`.
+  void Rewind(std::span<const Op> ops, size_t upto);
+  void Diverged(std::span<const Op> ops, size_t at, const Op& op, Verdict* verdict, std::vector<Outcome>* outcomes);
+
   Target* target_;
   Model* model_;
+  std::array<const char*, kCalls> lacks_ = {};
   Bindings bindings_;
   Outcome allowed_, observed_;
+  Rule previous_ = Rule::kNone;     // what decided the op before: an fdinfo that differs is its doing
+  std::vector<size_t> unexpected_;  // ops of this trace that the target refused on its own
+  std::vector<int32_t> instances_;
+  std::vector<std::pair<const char*, uint64_t>> skips_;
   uint64_t ops_run_ = 0, skipped_ = 0;
 };
 
-// Judges recorded outcomes; no target. ops[i] did outcomes[i].
+// Judges recorded outcomes; no target. ops[i] did outcomes[i]. Ops without an outcome are not judged.
 Verdict Judge(Model* model, std::span<const Op> ops, std::span<const Outcome> outcomes);
 
-// The kind of the difference between an observed outcome and the allowed one, given the model after the op.
-Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, const Model& model);
+// Judges what is written: each op's set of outcomes must hold the one that the model allows. An op with nothing
+// written, or "*", is not judged. verdict.observed is the first outcome written.
+Verdict JudgeWritten(Model* model, const Trace& trace);
+
+// Does a person's expectation hold this outcome? An unwritten one holds everything.
+bool Holds(const Expectation& expectation, const Outcome& outcome);
+
+// The kind of the difference between an observed outcome and the allowed one. `before` is the model's state before
+// the op, `after` the model that has just run it; `previous` decided the op before: where the op is fdinfo, that one's
+// effect is what differs. (classify.cc)
+Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, const State& before, const Model& after,
+              Rule previous = Rule::kNone);
 
 }  // namespace pollux
 

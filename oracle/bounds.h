@@ -1,0 +1,32 @@
+// What no target may be asked to do: ops on descriptors 0, 1 and 2, which belong to the harness.
+//
+// One predicate for every target and for the checker, so that both sides of a comparison leave the same ops out.
+// Sees model/lang alone.
+
+#ifndef POLLUX_ORACLE_BOUNDS_H_
+#define POLLUX_ORACLE_BOUNDS_H_
+
+#include <bit>
+#include <cstdint>
+
+#include "model/op.h"
+
+namespace pollux {
+
+// Why the op (whose operands are literal) is out of bounds, or nullptr if it is not.
+inline const char* OutOfBounds(const Op& op) {
+  constexpr const char* kReason = "descriptors 0 to 2 belong to the harness";
+  for (unsigned slots = Spec(op.call).fd_slots; slots != 0; slots &= slots - 1) {
+    if (static_cast<uint32_t>(op.fd(static_cast<size_t>(std::countr_zero(slots))).number()) <= 2) return kReason;
+  }
+  if (op.call == Call::kPoll) {
+    for (size_t i = 0; i < op.npoll; ++i) {
+      if (static_cast<uint32_t>(op.poll_fd(i).number()) <= 2) return kReason;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace pollux
+
+#endif  // POLLUX_ORACLE_BOUNDS_H_

@@ -1,0 +1,246 @@
+#include "oracle/checker.h"
+
+#include <algorithm>
+
+#include "oracle/bounds.h"
+
+namespace pollux {
+namespace {
+
+// Slots of the wait calls (Spec).
+constexpr size_t kPollTimeout = 0;
+constexpr size_t kWaitTimeout = 3;
+constexpr size_t kTimespec = 3, kSeconds = 4, kNanoseconds = 5;
+
+bool IsWait(Call call) {
+  return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2 || call == Call::kPoll;
+}
+
+bool MaySleepOutsideWait(Call call) {
+  return call == Call::kRead || call == Call::kWrite || call == Call::kSend || call == Call::kRecv;
+}
+
+// A wait without an event: would it take longer than a test can afford?
+bool SleepsLong(const Op& op, const Outcome& allowed) {
+  if (allowed.kind == Outcome::kBlocked) return true;
+  if (allowed.kind != Outcome::kRecords) return false;
+  for (const Record& r : allowed.records) {
+    if (r.events != 0) return false;
+  }
+  switch (op.call) {
+    case Call::kPoll:
+      return op.num(kPollTimeout) < 0 || op.num(kPollTimeout) > 1;
+    case Call::kEpollPwait2:
+      return op.mem(kTimespec).kind() == Memory::kNull || op.arg[kSeconds] != 0 || op.arg[kNanoseconds] > 1'000'000;
+    default:
+      return op.num(kWaitTimeout) < 0 || op.num(kWaitTimeout) > 1;
+  }
+}
+
+// The same wait with timeout 0.
+void MakeImmediate(Op* op) {
+  switch (op->call) {
+    case Call::kPoll:
+      op->arg[kPollTimeout] = 0;
+      break;
+    case Call::kEpollPwait2:
+      op->arg[kTimespec] = Memory().bits();
+      op->arg[kSeconds] = op->arg[kNanoseconds] = 0;
+      break;
+    default:
+      op->arg[kWaitTimeout] = 0;
+  }
+}
+
+// What an immediate wait returns where the model has just said that a longer one sleeps: the state is the same.
+void NothingReady(const Op& op, Outcome* allowed) {
+  allowed->Clear();
+  allowed->kind = Outcome::kRecords;
+  if (op.call == Call::kPoll) allowed->records.resize(op.npoll);
+}
+
+Fd Shifted(Fd fd, size_t from, int by) {
+  if (fd.literal() || fd.op() < from) return fd;
+  return Fd::Output(static_cast<uint32_t>(static_cast<int64_t>(fd.op()) + by), fd.out());
+}
+
+// Takes out an op that has no outputs.
+void Remove(std::vector<Op>* ops, size_t at) {
+  ops->erase(ops->begin() + static_cast<std::ptrdiff_t>(at));
+  for (size_t i = at; i < ops->size(); ++i) MapFds((*ops)[i], [at](Fd fd) { return Shifted(fd, at + 1, -1); });
+}
+
+void Insert(std::vector<Op>* ops, size_t at, const Op& op) {
+  for (size_t i = at; i < ops->size(); ++i) MapFds((*ops)[i], [at](Fd fd) { return Shifted(fd, at, 1); });
+  ops->insert(ops->begin() + static_cast<std::ptrdiff_t>(at), op);
+}
+
+// One number of every open instance, lowest first.
+void OpenInstances(const State& s, std::vector<int32_t>* numbers) {
+  numbers->clear();
+  for (size_t n = 3; n < s.fds.size(); ++n) {
+    const Id file = s.fds[n].file;
+    if (s.files[file].type != FileType::kEpoll) continue;
+    const bool known = std::any_of(numbers->begin(), numbers->end(),
+                                   [&](int32_t m) { return s.fds[static_cast<size_t>(m)].file == file; });
+    if (!known) numbers->push_back(static_cast<int32_t>(n));
+  }
+}
+
+// How a reader would write `number`: the name it was last given, else itself.
+Fd Spelled(std::span<const Op> ops, const Bindings& bindings, int32_t number) {
+  for (size_t i = std::min(ops.size(), bindings.size()); i-- > 0;) {
+    for (uint32_t out = 0; out < Outputs(ops[i].call); ++out) {
+      const Fd fd = Fd::Output(static_cast<uint32_t>(i), out);
+      if (bindings.Number(fd) == number) return fd;
+    }
+  }
+  return Fd::Literal(number);
+}
+
+}  // namespace
+
+Checker::Checker(Target* target, Model* model) : target_(target), model_(model) {
+  for (size_t call = 0; call < kCalls; ++call) lacks_[call] = target->Lacks(static_cast<Call>(call));
+}
+
+Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vector<Outcome>* outcomes) {
+  Verdict verdict = Pass(ops, options, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, outcomes);
+  if (verdict.value == Verdict::kDiverges && options.observe_fdinfo && (*ops)[verdict.op].call == Call::kFdinfo) {
+    // The interest lists differ: where did they part?
+    std::vector<Op> located(ops->begin(), ops->begin() + static_cast<std::ptrdiff_t>(verdict.op));
+    std::vector<Outcome> until;
+    Verdict first = Pass(&located, options, Observe::kAlways, &until);
+    if (first.value == Verdict::kDiverges) {
+      *ops = std::move(located);
+      if (outcomes != nullptr) *outcomes = std::move(until);
+      verdict = std::move(first);
+    }
+  }
+  if (verdict.value == Verdict::kDiverges && options.verify_facts && !target_->FactsHold()) {
+    verdict.value = Verdict::kInconclusive;
+    verdict.reason = Reason::kFactChanged;
+  }
+  return verdict;
+}
+
+Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe,
+                      std::vector<Outcome>* outcomes) {
+  Verdict verdict;
+  target_->Reset();
+  model_->Reset();
+  bindings_.Clear();
+  unexpected_.clear();
+  previous_ = Rule::kNone;
+  if (outcomes != nullptr) outcomes->clear();
+
+  uint32_t removed = 0;
+  for (size_t i = 0; i < ops->size(); ++i) {
+    Op op = bindings_.Resolve((*ops)[i]);
+    if (options.progress != nullptr) *options.progress = static_cast<uint32_t>(i) + removed;
+    const char* why = lacks_[static_cast<size_t>(op.call)];
+    if (why == nullptr) why = OutOfBounds(op);
+    if (why == nullptr) [[likely]] {
+      if (options.never_block && MaySleepOutsideWait(op.call) && model_->Blocks(op)) [[unlikely]] {
+        Remove(ops, i--);
+        ++removed;
+        continue;
+      }
+      model_->Run(op, &allowed_);
+      if (allowed_.kind == Outcome::kSkipped) [[unlikely]]
+        why = allowed_.note;
+    }
+    if (why == nullptr) [[likely]] {
+      if (options.never_block && IsWait(op.call) && SleepsLong(op, allowed_)) [[unlikely]] {
+        MakeImmediate(&(*ops)[i]);
+        MakeImmediate(&op);
+        NothingReady(op, &allowed_);
+      }
+      target_->Run(op, &observed_);
+      ++ops_run_;
+      if (!Agrees(allowed_, observed_)) [[unlikely]] {
+        if (observed_.kind != Outcome::kSkipped) {
+          Diverged(*ops, i, op, &verdict, outcomes);
+          return verdict;
+        }
+        --ops_run_;
+        unexpected_.push_back(i);
+        Rewind(*ops, i);
+        why = observed_.note == nullptr ? "the target cannot do this op" : observed_.note;
+      }
+    }
+    if (why != nullptr) [[unlikely]]
+      Skip(why);
+    bindings_.Bind((*ops)[i], observed_);
+    if (outcomes != nullptr) outcomes->push_back(observed_);
+    if (op.call != Call::kFdinfo) previous_ = model_->rules().last();
+    if (observe == Observe::kAlways && Observed(ops, i + 1, &verdict, outcomes)) return verdict;
+  }
+  if (observe == Observe::kAtEnd) Observed(ops, ops->size(), &verdict, outcomes);
+  return verdict;
+}
+
+bool Checker::Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes) {
+  if (lacks_[static_cast<size_t>(Call::kFdinfo)] != nullptr) return false;
+  OpenInstances(model_->state(), &instances_);
+  for (const int32_t number : instances_) {
+    Op op = {.call = Call::kFdinfo};
+    op.arg[0] = Fd::Literal(number).bits();
+    model_->Run(op, &allowed_);
+    target_->Run(op, &observed_);
+    ++ops_run_;
+    if (Agrees(allowed_, observed_) || observed_.kind == Outcome::kSkipped) continue;
+    const Op resolved = op;
+    op.arg[0] = Spelled(std::span(*ops).first(after), bindings_, number).bits();
+    Insert(ops, after, op);
+    Diverged(*ops, after, resolved, verdict, outcomes);
+    return true;
+  }
+  return false;
+}
+
+void Checker::Skip(const char* why) {
+  observed_.Clear();
+  observed_.kind = Outcome::kSkipped;
+  observed_.note = why;
+  ++skipped_;
+  for (auto& [reason, count] : skips_) {
+    if (reason == why) {
+      ++count;
+      return;
+    }
+  }
+  skips_.emplace_back(why, 1);
+}
+
+void Checker::Diverged(std::span<const Op> ops, size_t at, const Op& op, Verdict* verdict,
+                       std::vector<Outcome>* outcomes) {
+  verdict->value = Verdict::kDiverges;
+  verdict->op = at;
+  verdict->observed = observed_;
+  Rewind(ops, at);
+  const State before = model_->state();
+  model_->Run(op, &verdict->allowed);
+  verdict->kind = Classify(op, verdict->allowed, verdict->observed, before, *model_, previous_);
+  if (outcomes != nullptr) outcomes->push_back(observed_);
+}
+
+void Checker::Rewind(std::span<const Op> ops, size_t upto) {
+  Bindings now;
+  model_->Reset();
+  Outcome outcome;
+  for (size_t i = 0; i < upto; ++i) {
+    const Op op = now.Resolve(ops[i]);
+    const bool left_out = lacks_[static_cast<size_t>(op.call)] != nullptr || OutOfBounds(op) != nullptr ||
+                          std::find(unexpected_.begin(), unexpected_.end(), i) != unexpected_.end();
+    if (left_out) {
+      outcome.Clear();
+      outcome.kind = Outcome::kSkipped;
+    } else {
+      model_->Run(op, &outcome);
+    }
+    now.Bind(ops[i], outcome);
+  }
+}
+
+}  // namespace pollux
