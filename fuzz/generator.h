@@ -1,0 +1,139 @@
+// The generator: draws traces that epoll users, or their enemies, might run.
+//
+// Every trace draws its own taste first (swarm testing: Groce et al., ISSTA 2012): which calls, file types, mask bits
+// and habits occur at all, and how often, so that what is rare in the average trace is common in some. Steps are single
+// ops or idioms, sequences in which something interesting can happen ("make ready, drain, make ready again, wait").
+// Operands are mostly sensible, sometimes closed, stale, of the wrong kind, or plain numbers.
+//
+// Deterministic: the same Random gives the same trace. What it draws never blocks for long under
+// CheckOptions::never_block, and never depends on a clock. A few microseconds a trace. Not thread-safe.
+
+#ifndef POLLUX_FUZZ_GENERATOR_H_
+#define POLLUX_FUZZ_GENERATOR_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "fuzz/random.h"
+#include "fuzz/shadow.h"
+#include "model/op.h"
+
+namespace pollux {
+
+struct GeneratorOptions {
+  bool sleeps = true;   // rarely, waits of 1 ms that may expire
+  bool watches = true;  // the quota op
+};
+
+// Longest trace that generator and mutator make.
+inline constexpr size_t kMaxTrace = 2000;
+
+class Generator {
+ public:
+  explicit Generator(const GeneratorOptions& options = {}) : options_(options) {}
+
+  // A new trace.
+  void Draw(Random* random, std::vector<Op>* ops);
+  // At least n more ops at the end, by a new taste.
+  void Extend(Random* random, std::vector<Op>* ops, uint32_t n);
+
+  static constexpr size_t kActs = 64;  // bound on the number of kinds of step
+
+ private:
+  struct Taste {
+    std::array<uint8_t, 256> act;   // 256 lots over the kinds of step
+    std::array<uint8_t, 32> kind;   // 32 lots over the file kinds to create
+    // Chances in 256.
+    uint32_t et, oneshot, exclusive, both, odd, few, fault, negative, literal, stale, wrong, fresh_flags;
+    uint32_t instances;  // about how many epolls the trace keeps
+    uint32_t files;      // about how many other files
+    uint32_t wait_call;  // 0 epoll_wait alone, else a mix
+  };
+
+  void NewTaste();
+  void Step();
+  void Idiom(uint32_t which);
+
+  // What an op is about.
+  int32_t AnyNumber();             // of any open descriptor, -1 if none
+  int32_t NumberOf(FileKind kind);
+  int32_t SomeEpoll();             // prefers one with items; creates one if there is none
+  int32_t SomeFile();              // something pollable that is no epoll; creates one if there is none
+  int32_t SomeTarget();            // what an ADD is about: a file, now and then an epoll
+  Fd Operand(int32_t number);      // by name, seldom by number
+  Fd Mistaken(int32_t number);     // Operand, or by taste something wrong
+  Fd Anything();
+  uint32_t Events(FileKind kind);
+  uint64_t Data();
+  Memory BadMemory(uint32_t records);
+
+  // Ops. Creators return the new number, or -1.
+  void Emit(const Op& op);
+  int32_t Create(FileKind kind);
+  int32_t CreateEpoll();
+  int32_t CreateByTaste();
+  int32_t Duplicate(int32_t number);
+  void Register(int32_t ep, int32_t number, uint32_t events);
+  void Add();
+  void Modify();
+  void Delete();
+  void Ready(Shadow::FileId file, uint32_t depth = 0);    // makes it notify, mostly with something to report
+  void Unready(Shadow::FileId file, uint32_t depth = 0);  // takes readiness away
+  void ReadyItem();
+  void UnreadyItem();
+  void Wait(int32_t ep, int32_t max = 0);
+  void WaitSome();
+  void PollSome();
+  void CloseOne();
+  void CloseSome();
+  void Replace();
+  void FcntlSome();
+  void PipeSize();
+  void Fill();
+  void InOut();
+  void ShutDown();
+  void BadCtl();
+  void BadWait();
+  void BadIo();
+  void BadCreate();
+  void Params();
+  void Settime();
+  void Limit();
+  void Quota();
+
+  // Idioms. `ep` is where they happen.
+  void Stale(int32_t ep);
+  void Rotation(int32_t ep);
+  void FaultyCopy(int32_t ep);
+  void Ghost(int32_t ep);
+  void Chain();
+  void Diamond();
+  void Loop();
+  void Paths();
+  void Oneshot(int32_t ep);
+  void Shared();
+  void Reorder(int32_t ep);
+  void PipeEdges(int32_t ep);
+  void SocketEdges(int32_t ep);
+  void DgramPeer(int32_t ep);
+  void TableFull();
+  void RangeOfPeers(int32_t ep);
+  void Packets(int32_t ep);
+  void CounterEnds(int32_t ep);
+  void TimerEdges(int32_t ep);
+  void Crowd(int32_t ep);
+  void ManyReady(int32_t ep, uint32_t n, std::array<int32_t, 8>* numbers);
+
+  GeneratorOptions options_;
+  Shadow shadow_;
+  Taste taste_;
+  Random* random_ = nullptr;
+  std::vector<Op>* ops_ = nullptr;
+  uint64_t next_data_ = 1;
+  size_t start_ = 0;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_FUZZ_GENERATOR_H_

@@ -1,0 +1,77 @@
+// Ops written as calls: Ctl(ep, kCtlAdd, fd, kIn | kEt, 7). The order of arguments is model/op.h's.
+
+#ifndef POLLUX_FUZZ_OPS_H_
+#define POLLUX_FUZZ_OPS_H_
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "model/abi.h"
+#include "model/op.h"
+
+namespace pollux::ops {
+
+inline Op Make(Call call, std::initializer_list<uint64_t> args) {
+  Op op;
+  op.call = call;
+  size_t i = 0;
+  for (uint64_t a : args) op.arg[i++] = a;
+  return op;
+}
+// Integers are kept sign-extended.
+inline uint64_t Int(int32_t n) { return static_cast<uint64_t>(int64_t{n}); }
+
+inline Op EpollCreate(int32_t size) { return Make(Call::kEpollCreate, {Int(size)}); }
+inline Op EpollCreate1(uint32_t flags = 0) { return Make(Call::kEpollCreate1, {flags}); }
+inline Op Ctl(Fd ep, int32_t op, Fd fd, uint32_t events, uint64_t data, Memory memory = {}) {
+  // What unreadable memory holds is nothing.
+  const bool readable = memory.kind() == Memory::kGood || memory.kind() == Memory::kReadonly;
+  return Make(Call::kEpollCtl, {ep.bits(), Int(op), fd.bits(), memory.bits(), readable ? events : 0,
+                                readable ? data : 0});
+}
+inline Op Add(Fd ep, Fd fd, uint32_t events, uint64_t data) { return Ctl(ep, kCtlAdd, fd, events, data); }
+inline Op Mod(Fd ep, Fd fd, uint32_t events, uint64_t data) { return Ctl(ep, kCtlMod, fd, events, data); }
+inline Op Del(Fd ep, Fd fd) { return Ctl(ep, kCtlDel, fd, 0, 0, Memory::kNull); }
+inline Op Wait(Fd ep, int32_t max, int32_t timeout_ms = 0, Memory memory = {}) {
+  return Make(Call::kEpollWait, {ep.bits(), memory.bits(), Int(max), Int(timeout_ms)});
+}
+inline Op Pwait(Fd ep, int32_t max, int32_t timeout_ms, Memory memory, Memory sigmask, uint32_t sigsetsize) {
+  return Make(Call::kEpollPwait, {ep.bits(), memory.bits(), Int(max), Int(timeout_ms), sigmask.bits(), sigsetsize});
+}
+inline Op Pwait2(Fd ep, int32_t max, Memory memory, Memory timeout, int64_t sec, int64_t nsec, Memory sigmask,
+                 uint32_t sigsetsize) {
+  return Make(Call::kEpollPwait2, {ep.bits(), memory.bits(), Int(max), timeout.bits(), static_cast<uint64_t>(sec),
+                                   static_cast<uint64_t>(nsec), sigmask.bits(), sigsetsize});
+}
+inline Op Poll(std::initializer_list<std::pair<Fd, uint16_t>> set, int32_t timeout_ms = 0) {
+  Op op = Make(Call::kPoll, {Int(timeout_ms)});
+  for (const auto& [fd, events] : set) op.set_poll(op.npoll++, fd, events);
+  return op;
+}
+inline Op Fdinfo(Fd ep) { return Make(Call::kFdinfo, {ep.bits()}); }
+inline Op Close(Fd fd) { return Make(Call::kClose, {fd.bits()}); }
+inline Op Dup(Fd fd) { return Make(Call::kDup, {fd.bits()}); }
+inline Op Dup2(Fd fd, Fd to) { return Make(Call::kDup2, {fd.bits(), to.bits()}); }
+inline Op Dup3(Fd fd, Fd to, uint32_t flags) { return Make(Call::kDup3, {fd.bits(), to.bits(), flags}); }
+inline Op Fcntl(Fd fd, int32_t cmd, uint64_t arg) { return Make(Call::kFcntl, {fd.bits(), Int(cmd), arg}); }
+inline Op Read(Fd fd, uint64_t n, Memory memory = {}) { return Make(Call::kRead, {fd.bits(), memory.bits(), n}); }
+inline Op Recv(Fd fd, uint64_t n, uint32_t flags, Memory memory = {}) {
+  return Make(Call::kRecv, {fd.bits(), memory.bits(), n, flags});
+}
+inline Op Write(Fd fd, uint64_t bytes, uint64_t payload = 0, Memory memory = {}) {
+  return Make(Call::kWrite, {fd.bits(), memory.bits(), bytes, payload});
+}
+inline Op Send(Fd fd, uint64_t bytes, uint32_t flags, Memory memory = {}) {
+  return Make(Call::kSend, {fd.bits(), memory.bits(), bytes, 0, flags});
+}
+inline Op Shutdown(Fd fd, int32_t how) { return Make(Call::kShutdown, {fd.bits(), Int(how)}); }
+inline Op Pipe2(uint32_t flags) { return Make(Call::kPipe2, {flags}); }
+inline Op Eventfd(uint32_t initial, uint32_t flags) { return Make(Call::kEventfd, {initial, flags}); }
+inline Op Socketpair(int32_t type, uint32_t flags) { return Make(Call::kSocketpair, {Int(type), flags}); }
+inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
+inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
+inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }
+
+}  // namespace pollux::ops
+
+#endif  // POLLUX_FUZZ_OPS_H_

@@ -1,0 +1,227 @@
+#include "fuzz/shadow.h"
+
+#include <algorithm>
+
+#include "model/abi.h"
+
+namespace pollux {
+namespace {
+
+constexpr int32_t kNumbers = 4096;         // beyond it the shadow does not look
+constexpr uint32_t kMaxFiles = UINT16_MAX;  // FileId
+
+bool Only(uint32_t flags, uint32_t allowed) { return (flags & ~allowed) == 0; }
+
+}  // namespace
+
+void Shadow::Reset() {
+  if (at_.empty()) at_.resize(kNumbers);
+  for (int32_t n = 3; n < high_; ++n) at_[n] = Slot();
+  files_.assign(1, File());
+  items_.clear();
+  for (auto& numbers : open_) numbers.clear();
+  outputs_.clear();
+  lowest_ = high_ = 3, limit_ = 1024, open_count_ = 0;
+}
+
+void Shadow::Replay(const std::vector<Op>& ops) {
+  Reset();
+  for (const Op& op : ops) Apply(op);
+}
+
+int32_t Shadow::Number(Fd fd) const {
+  if (fd.literal()) return fd.number();
+  if (fd.op() >= outputs_.size()) return -1;
+  return fd.out() == 0 ? outputs_[fd.op()].first : outputs_[fd.op()].second;
+}
+
+int32_t Shadow::Lowest(int32_t from) const {
+  int32_t n = std::max(from, lowest_);
+  const int32_t end = std::min(limit_, kNumbers);
+  while (n < end && at_[n].file != kNoFile) ++n;
+  return n < end ? n : -1;
+}
+
+void Shadow::Install(int32_t number, FileId file, Fd name) {
+  std::vector<int32_t>& numbers = open_[static_cast<size_t>(files_[file].kind)];
+  at_[number] = {file, static_cast<uint32_t>(numbers.size()), name};
+  numbers.push_back(number);
+  ++files_[file].refs;
+  files_[file].number = number;
+  if (number == lowest_) ++lowest_;
+  high_ = std::max(high_, number + 1);
+  ++open_count_;
+}
+
+void Shadow::CloseNumber(int32_t number) {
+  const Slot slot = at_[number];
+  if (slot.file == kNoFile) return;
+  File& file = files_[slot.file];
+  std::vector<int32_t>& numbers = open_[static_cast<size_t>(file.kind)];
+  numbers[slot.position] = numbers.back();
+  at_[numbers[slot.position]].position = slot.position;
+  numbers.pop_back();
+  at_[number] = Slot();
+  lowest_ = std::min(lowest_, number);
+  --open_count_;
+  if (--file.refs == 0) {
+    file.number = -1;
+  } else if (file.number == number) {
+    for (int32_t n : numbers) {
+      if (at_[n].file == slot.file) file.number = n;
+    }
+  }
+}
+
+Shadow::FileId Shadow::NewFile(FileKind kind, int32_t number, Fd name) {
+  if (files_.size() >= kMaxFiles) return kNoFile;
+  files_.push_back({.kind = kind});
+  const FileId id = static_cast<FileId>(files_.size() - 1);
+  Install(number, id, name);
+  return id;
+}
+
+void Shadow::Ctl(const Op& op) {
+  const int32_t number = Number(op.fd(2));
+  const FileId ep = At(Number(op.fd(0))), file = At(number);
+  if (files_[ep].kind != FileKind::kEpoll || file == kNoFile || ep == file) return;
+  switch (op.num(1)) {
+    case kCtlAdd:
+      if (files_[file].kind == FileKind::kRefused || op.mem(3).kind() != Memory::kGood) return;
+      items_.push_back({ep, file, number, op.u32(4), op.arg[5]});
+      return;
+    case kCtlDel:
+      for (Item& item : items_) {
+        if (item.ep == ep && item.file == file && item.number == number) {
+          item = items_.back();
+          items_.pop_back();
+          return;
+        }
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+void Shadow::Apply(const Op& op) {
+  const uint32_t index = size();
+  const Fd first = Fd::Output(index, 0), second = Fd::Output(index, 1);
+  std::pair<int32_t, int32_t> out = {-1, -1};
+  const auto one = [&](FileKind kind) -> FileId {
+    const int32_t n = Lowest(3);
+    if (n < 0) return kNoFile;
+    out.first = n;
+    return NewFile(kind, n, first);
+  };
+  const auto pair = [&](FileKind a, FileKind b) {
+    const int32_t m = Lowest(3);
+    const int32_t n = m < 0 ? -1 : Lowest(m + 1);
+    if (n < 0) return;
+    out = {m, n};
+    const FileId x = NewFile(a, m, first), y = NewFile(b, n, second);
+    files_[x].peer = y, files_[y].peer = x;
+  };
+  const auto duplicate = [&](int32_t from, int32_t to) {
+    const FileId file = At(from);
+    if (file == kNoFile || to < 3 || to >= std::min(limit_, kNumbers)) return;
+    if (from != to) {
+      CloseNumber(to);
+      Install(to, file, first);
+    }
+    out.first = to;
+  };
+  switch (op.call) {
+    case Call::kEpollCreate:
+      if (op.num(0) > 0) one(FileKind::kEpoll);
+      break;
+    case Call::kEpollCreate1:
+      if (Only(op.u32(0), kOCloexec)) one(FileKind::kEpoll);
+      break;
+    case Call::kPipe2:
+      if (Only(op.u32(0), kOCloexec | kONonblock | kODirect)) pair(FileKind::kPipeRead, FileKind::kPipeWrite);
+      break;
+    case Call::kEventfd:
+      if (Only(op.u32(1), kOCloexec | kONonblock | kEfdSemaphore)) {
+        files_[one(FileKind::kEventfd)].semaphore = (op.u32(1) & kEfdSemaphore) != 0;
+      }
+      break;
+    case Call::kSocketpair: {
+      if (!Only(op.u32(1), kOCloexec | kONonblock)) break;
+      if (op.num(0) == kSockStream) pair(FileKind::kStream, FileKind::kStream);
+      if (op.num(0) == kSockDgram) pair(FileKind::kDgram, FileKind::kDgram);
+      if (op.num(0) == kSockSeqpacket) pair(FileKind::kSeqpacket, FileKind::kSeqpacket);
+      break;
+    }
+    case Call::kTimerfdCreate:
+      if (Only(op.u32(1), kOCloexec | kONonblock)) one(FileKind::kTimerfd);
+      break;
+    case Call::kMemfdCreate:
+    case Call::kOpen:
+      one(FileKind::kRefused);
+      break;
+    case Call::kDup:
+      duplicate(Number(op.fd(0)), Lowest(3));
+      break;
+    case Call::kDup2:
+      duplicate(Number(op.fd(0)), Number(op.fd(1)));
+      break;
+    case Call::kDup3:
+      if (Number(op.fd(0)) != Number(op.fd(1)) && Only(op.u32(2), kOCloexec)) {
+        duplicate(Number(op.fd(0)), Number(op.fd(1)));
+      }
+      break;
+    case Call::kFcntl:
+      if ((op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec) && op.arg[2] < kNumbers) {
+        duplicate(Number(op.fd(0)), Lowest(std::max(3, static_cast<int32_t>(op.arg[2]))));
+      }
+      break;
+    case Call::kClose:
+      CloseNumber(At(Number(op.fd(0))) == kNoFile ? 0 : Number(op.fd(0)));
+      break;
+    case Call::kCloseRange: {
+      if (op.u32(2) != 0 || op.u32(0) < 3) break;
+      const int64_t last = std::min<int64_t>(op.u32(1), high_ - 1);
+      for (int64_t n = op.u32(0); n <= last; ++n) CloseNumber(static_cast<int32_t>(n));
+      break;
+    }
+    case Call::kPrlimit:
+      limit_ = static_cast<int32_t>(std::min<uint64_t>(op.arg[0], kNumbers));
+      break;
+    case Call::kEpollCtl:
+      Ctl(op);
+      break;
+    default:
+      break;
+  }
+  outputs_.push_back(out);
+}
+
+const Shadow::Item* Shadow::AnyItem(Random* random) {
+  while (!items_.empty()) {
+    Item& item = items_[random->Below(static_cast<uint32_t>(items_.size()))];
+    if (files_[item.ep].refs > 0 && files_[item.file].refs > 0) return &item;
+    item = items_.back();
+    items_.pop_back();
+  }
+  return nullptr;
+}
+
+const Shadow::Item* Shadow::ItemOf(FileId ep, Random* random) {
+  const uint32_t n = static_cast<uint32_t>(items_.size());
+  const uint32_t start = random->Below(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Item& item = items_[(start + i) % n];
+    if (item.ep == ep && files_[item.file].refs > 0) return &item;
+  }
+  return nullptr;
+}
+
+bool Shadow::Registered(FileId ep, int32_t number, FileId file) const {
+  for (const Item& item : items_) {
+    if (item.ep == ep && item.number == number && item.file == file) return true;
+  }
+  return false;
+}
+
+}  // namespace pollux

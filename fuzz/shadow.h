@@ -1,0 +1,100 @@
+// A light shadow of a trace's world: which descriptors of which kind are open, and what is registered where.
+//
+// The generator asks it what an op could sensibly be about. It follows numbers exactly (lowest free, dup2, limits) and
+// registrations roughly; it knows nothing of readiness, and being wrong costs a less interesting op, never a wrong
+// verdict. About ten nanoseconds an op. Not thread-safe.
+
+#ifndef POLLUX_FUZZ_SHADOW_H_
+#define POLLUX_FUZZ_SHADOW_H_
+
+#include <array>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "fuzz/random.h"
+#include "model/op.h"
+
+namespace pollux {
+
+enum class FileKind : uint8_t {
+  kEpoll, kPipeRead, kPipeWrite, kEventfd, kStream, kDgram, kSeqpacket, kTimerfd, kRefused,
+  kNone,  // not open
+};
+inline constexpr size_t kFileKinds = static_cast<size_t>(FileKind::kNone);
+inline bool IsSocket(FileKind k) {
+  return k == FileKind::kStream || k == FileKind::kDgram || k == FileKind::kSeqpacket;
+}
+
+class Shadow {
+ public:
+  using FileId = uint16_t;
+  static constexpr FileId kNoFile = 0;
+
+  struct File {
+    FileKind kind = FileKind::kNone;
+    bool semaphore = false;
+    int32_t refs = 0;
+    int32_t number = -1;     // one of its open numbers
+    FileId peer = kNoFile;   // the other end
+  };
+  struct Item {
+    FileId ep = kNoFile, file = kNoFile;
+    int32_t number = -1;
+    uint32_t events = 0;
+    uint64_t data = 0;
+  };
+
+  Shadow() { Reset(); }
+  void Reset();
+  // Follows the next op of the trace.
+  void Apply(const Op& op);
+  // Reset, then Apply to each.
+  void Replay(const std::vector<Op>& ops);
+
+  uint32_t size() const { return static_cast<uint32_t>(outputs_.size()); }
+  // The number an operand stands for, -1 if none.
+  int32_t Number(Fd fd) const;
+  FileId At(int32_t number) const {
+    return number < 0 || number >= static_cast<int32_t>(at_.size()) ? kNoFile : at_[number].file;
+  }
+  const File& file(FileId id) const { return files_[id]; }
+  FileKind KindAt(int32_t number) const { return files_[At(number)].kind; }
+  // The name of an open number: the output that put it there.
+  Fd Name(int32_t number) const { return at_[number].name; }
+  // Open numbers of a kind, in no useful order.
+  const std::vector<int32_t>& Open(FileKind kind) const { return open_[static_cast<size_t>(kind)]; }
+  uint32_t open_count() const { return open_count_; }
+  int32_t limit() const { return limit_; }
+
+  // A random item whose instance and file live, or nullptr.
+  const Item* AnyItem(Random* random);
+  // A random item of that instance, or nullptr.
+  const Item* ItemOf(FileId ep, Random* random);
+  bool Registered(FileId ep, int32_t number, FileId file) const;
+  const std::vector<Item>& items() const { return items_; }
+
+ private:
+  struct Slot {
+    FileId file = kNoFile;
+    uint32_t position = 0;  // in open_[kind]
+    Fd name;
+  };
+  FileId NewFile(FileKind kind, int32_t number, Fd name);
+  int32_t Lowest(int32_t from) const;
+  void Install(int32_t number, FileId file, Fd name);
+  void CloseNumber(int32_t number);
+  void Ctl(const Op& op);
+
+  std::vector<Slot> at_;
+  std::vector<File> files_;
+  std::vector<Item> items_;
+  std::array<std::vector<int32_t>, kFileKinds> open_;
+  std::vector<std::pair<int32_t, int32_t>> outputs_;
+  int32_t lowest_ = 3, high_ = 3, limit_ = 1024;
+  uint32_t open_count_ = 0;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_FUZZ_SHADOW_H_
