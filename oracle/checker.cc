@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "oracle/bounds.h"
+#include "oracle/exec.h"
 
 namespace pollux {
 namespace {
@@ -139,7 +139,7 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
     Op op = bindings_.Resolve((*ops)[i]);
     if (options.progress != nullptr) *options.progress = static_cast<uint32_t>(i) + removed;
     const char* why = lacks_[static_cast<size_t>(op.call)];
-    if (why == nullptr) why = OutOfBounds(op);
+    if (why == nullptr) why = Refused(op);
     if (why == nullptr) [[likely]] {
       if (options.never_block && MaySleepOutsideWait(op.call) && model_->Blocks(op)) [[unlikely]] {
         Remove(ops, i--);
@@ -231,7 +231,7 @@ void Checker::Rewind(std::span<const Op> ops, size_t upto) {
   Outcome outcome;
   for (size_t i = 0; i < upto; ++i) {
     const Op op = now.Resolve(ops[i]);
-    const bool left_out = lacks_[static_cast<size_t>(op.call)] != nullptr || OutOfBounds(op) != nullptr ||
+    const bool left_out = lacks_[static_cast<size_t>(op.call)] != nullptr || Refused(op) != nullptr ||
                           std::find(unexpected_.begin(), unexpected_.end(), i) != unexpected_.end();
     if (left_out) {
       outcome.Clear();
