@@ -55,6 +55,8 @@ inline constexpr uint32_t kOAsync = 020000;
 inline constexpr uint32_t kODirect = 040000;
 inline constexpr uint32_t kODirectory = 0200000;
 inline constexpr uint32_t kOCloexec = 02000000;
+inline constexpr uint32_t kONoatime = 01000000;
+inline constexpr uint32_t kOLargefile = 0100000;
 inline constexpr uint32_t kOPath = 010000000;
 
 inline constexpr uint32_t kEfdSemaphore = 1;  // EFD_CLOEXEC and EFD_NONBLOCK are O_CLOEXEC and O_NONBLOCK
@@ -108,7 +110,7 @@ enum Errno : int16_t {
   kEAGAIN = 11, kENOMEM = 12, kEACCES = 13, kEFAULT = 14, kEBUSY = 16, kEEXIST = 17, kENODEV = 19,
   kENOTDIR = 20, kEISDIR = 21, kEINVAL = 22, kENFILE = 23, kEMFILE = 24, kENOTTY = 25, kEFBIG = 27,
   kENOSPC = 28, kESPIPE = 29, kEROFS = 30, kEPIPE = 32, kENOSYS = 38, kELOOP = 40, kENOTSOCK = 88,
-  kEDESTADDRREQ = 89, kEMSGSIZE = 90, kEPROTOTYPE = 91, kENOPROTOOPT = 92, kEOPNOTSUPP = 95,
+  kEDESTADDRREQ = 89, kEMSGSIZE = 90, kEPROTOTYPE = 91, kENOPROTOOPT = 92, kESOCKTNOSUPPORT = 94, kEOPNOTSUPP = 95,
   kECONNABORTED = 103, kECONNRESET = 104, kENOBUFS = 105, kEISCONN = 106, kENOTCONN = 107,
   kETIMEDOUT = 110, kECONNREFUSED = 111, kECANCELED = 125, kEOVERFLOW = 75, kENOTEMPTY = 39,
 };

@@ -3,6 +3,10 @@
 // Pure: no system call, clock, global or thread. State is plain data with indices for pointers, so a copy of a
 // Model is a copy of the world. Costs: an op costs what the kernel's algorithm costs, without the system call.
 // Not thread-safe.
+//
+// Where to look: fd_table.cc (descriptors), file.cc (what every file can do), pipe.cc, eventfd.cc, unix.cc,
+// timerfd.cc (one file type each), eventpoll.cc (ctl, wait, poll, notification), nesting.cc (loops and paths),
+// describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -27,6 +31,7 @@ class Model {
 
   // Runs one op whose operands are literal numbers (Bindings::Resolve). *out gets the one allowed outcome.
   // A call that would block for ever yields kBlocked and leaves the state as after the call was interrupted.
+  // What the model does not know yields kSkipped, with the reason as note; then nothing has changed.
   void Run(const Op& op, Outcome* out);
 
   // Would this read, write, send or recv sleep? Waits are told by Run: a blocked wait leaves the same state as
@@ -43,7 +48,126 @@ class Model {
   Rules& rules() { return rules_; }
   const Rules& rules() const { return rules_; }
 
+  // The named steps that ops are made of. Public for planted bugs and explanations.
+
+  // The poll mask of a file now (its ->poll). Polling an epoll file prunes its ready list (R0.8).
+  uint32_t PollMask(Id file);
+  // The poll mask of a file as PollMask, without any effect: an epoll is ready if a ready-list item is.
+  uint32_t PeekMask(Id file) const;
+  // Calls back the watchers of a queue, head to tail (R0.4).
+  void Notify(List& queue, uint32_t key);
+  // One watcher's turn (ep_poll_callback).
+  void Callback(Id item, uint32_t key);
+  void LinkItem(Id item, Rule why);
+  void UnlinkItem(Id item, Rule why);
+  // The item of this key, or kNil.
+  Id FindItem(Id instance, Id file, int32_t fd) const;
+  void RemoveItem(Id item);
+  // The file a number stands for, or kNil; O_PATH files included.
+  Id FileAt(int32_t fd) const;
+  Id InstanceOf(Id file) const;
+
  private:
+  friend class Describer;
+
+  bool Has(Quirk q) const { return profile_[q]; }
+
+  // fd_table.cc
+  Id Usable(int32_t fd);            // FileAt without O_PATH files: what most calls see
+  int32_t LowestFree(int32_t from);  // -1 if none below RLIMIT_NOFILE
+  void Install(int32_t fd, Id file, bool cloexec);
+  void Uninstall(int32_t fd);
+  void ReleaseFiles();
+  Id NewFile(FileType type, uint32_t flags, Id object);
+  void Open(Id file, bool cloexec, Outcome* out);  // installs at the lowest free number
+  void Close(const Op& op, Outcome* out);
+  void CloseRange(const Op& op, Outcome* out);
+  void Dup(const Op& op, Outcome* out);
+  void Dup2(const Op& op, Outcome* out);
+  void Dup3(const Op& op, Outcome* out);
+  void DupTo(int32_t from, int32_t to, bool cloexec, Outcome* out);
+  void Fcntl(const Op& op, Outcome* out);
+
+  // file.cc
+  bool CanPoll(Id file) const;
+  List* QueueOf(Id file);  // where a watcher of the file waits
+  void Release(Id file);   // the file's ->release
+  void Read(const Op& op, Outcome* out);
+  void Write(const Op& op, Outcome* out);
+  void Send(const Op& op, Outcome* out);
+  void Recv(const Op& op, Outcome* out);
+  void Shutdown(const Op& op, Outcome* out);
+  void OpenFile(const Op& op, Outcome* out);
+  void MemfdCreate(const Op& op, Outcome* out);
+  void Ioctl(const Op& op, Outcome* out);
+  void PlainRead(File& file, Memory memory, int64_t n, Outcome* out);
+  void PlainWrite(File& file, Memory memory, int64_t n, Outcome* out);
+  void Poll(const Op& op, Outcome* out);
+
+  // pipe.cc
+  void Pipe2(const Op& op, Outcome* out);
+  uint32_t PipeMask(const File& file);
+  void PipeRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PipeWrite(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PipeRelease(const File& file);
+  void SetPipeSize(const File& file, int64_t bytes, Outcome* out);
+  bool PipeFull(const Pipe& pipe) const { return pipe.slots.size >= pipe.max_slots; }
+
+  // eventfd.cc
+  void EventfdCreate(const Op& op, Outcome* out);
+  uint32_t EventfdMask(const Eventfd& e);
+  void EventfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void EventfdWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+
+  // timerfd.cc
+  void TimerfdCreate(const Op& op, Outcome* out);
+  void TimerfdSettime(const Op& op, Outcome* out);
+  void TimerfdTicks(const Op& op, Outcome* out);
+  void TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
+
+  // unix.cc
+  void SocketPair(const Op& op, Outcome* out);
+  uint32_t UnixMask(const Socket& s);
+  void UnixSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void UnixShutdown(Id socket, int32_t how);
+  void UnixRelease(Id socket);
+  void StreamSend(Id socket, Memory memory, int64_t n, Outcome* out);
+  void MessageSend(Id socket, Memory memory, int64_t n, Outcome* out);
+  void StreamRecv(Id socket, Memory memory, int64_t n, bool peek, Outcome* out);
+  void MessageRecv(Id socket, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  int64_t Charge(const Socket& s, int64_t bytes) const;
+  bool UnixWritable(const Socket& s, int64_t more = 0) const;
+  Id QueueMessage(Id from, Id to, int64_t bytes);
+  void FreeMessage(Id message);
+  void FreeBuffer(Id sender, int64_t charge);
+  void Unref(Id socket);
+  Errno TakeError(Socket& s);
+
+  // eventpoll.cc
+  void EpollCreate(Outcome* out, bool cloexec);
+  void EpollCtl(const Op& op, Outcome* out);
+  Errno CtlAdd(Id instance, Id target, int32_t fd, uint32_t events, uint64_t data);
+  Errno CtlMod(Id item, uint32_t events, uint64_t data);
+  void Wait(int32_t epfd, Memory memory, int32_t max, bool waits_for_ever, Outcome* out);
+  void EpollWaits(const Op& op, Outcome* out);  // the three calls
+  void Harvest(Instance& e, Memory memory, int32_t max, Outcome* out);
+  uint32_t PollInstance(Id instance);
+  uint32_t PollItem(Id item);
+  void NotifyUpward(Id instance);
+  void ReleaseInstance(Id instance);
+  void Params(const Op& op, Outcome* out);
+  void Fdinfo(const Op& op, Outcome* out);
+
+  // nesting.cc
+  bool WouldLoop(Id instance, Id target);
+  int32_t DepthBelow(Id instance, Id inserting_into, int32_t depth);
+  int32_t DepthAbove(Id instance);
+  bool PathsExceeded(Id instance, Id target, Id leaf);
+
+  void Prlimit(const Op& op, Outcome* out);
+  void Watches(const Op& op, Outcome* out);
+
   Profile profile_;
   Facts facts_;
   State state_;

@@ -71,6 +71,8 @@ struct Facts {
   bool net_admin = true;         // CAP_NET_ADMIN: busy-poll budgets above 64 are allowed
   bool timerfd_ticks = true;     // CONFIG_CHECKPOINT_RESTORE: TFD_IOC_SET_TICKS exists
   bool unix_oob = true;          // CONFIG_AF_UNIX_OOB
+  // F_SETFL accepts O_DIRECT on: bit n for FileType n (regular, directory, memfd, null depend on the filesystem).
+  uint32_t direct_io = 0;
   friend bool operator==(const Facts&, const Facts&) = default;
 };
 

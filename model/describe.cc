@@ -1,0 +1,110 @@
+// The model's state in words, for explanations and reports.
+
+#include <cstdarg>
+#include <cstdio>
+#include <map>
+
+#include "model/model.h"
+#include "model/text.h"
+
+namespace pollux {
+
+class Describer {
+ public:
+  explicit Describer(const Model& model) : m_(model), s_(model.state_) {}
+
+  std::string Run() {
+    for (size_t fd = 3; fd < s_.fds.size(); ++fd) {
+      if (s_.fds[fd].file != kNil) numbers_[s_.fds[fd].file].push_back(static_cast<int>(fd));
+    }
+    for (const auto& [file, fds] : numbers_) {
+      std::string line;
+      for (const int fd : fds) line += (line.empty() ? "" : ",") + std::to_string(fd);
+      line += ": " + File(file);
+      text_ += line + "\n";
+      if (const Id e = m_.InstanceOf(file); e != kNil) Epoll(e);
+    }
+    if (s_.nofile != 1024) text_ += "RLIMIT_NOFILE " + std::to_string(s_.nofile) + "\n";
+    if (s_.watches_left < State::kNoLimit / 2) text_ += "watches left " + std::to_string(s_.watches_left) + "\n";
+    return text_;
+  }
+
+ private:
+  std::string File(Id id) const {
+    const pollux::File& f = s_.files[id];
+    std::string t;
+    switch (f.type) {
+      case FileType::kNone: return "nothing";
+      case FileType::kPath: return "O_PATH";
+      case FileType::kRegular: return "regular file";
+      case FileType::kDirectory: return "directory";
+      case FileType::kMemfd: return "memfd";
+      case FileType::kNull: return "/dev/null";
+      case FileType::kEpoll: {
+        const Instance& e = s_.instances[f.object];
+        return "epoll, " + std::to_string(e.items.size) + " items";
+      }
+      case FileType::kPipe: {
+        const Pipe& p = s_.pipes[f.object];
+        t = std::string("pipe, ") + (f.readable ? "reading" : "writing") + " end, " + std::to_string(p.slots.size) + "/" +
+            std::to_string(p.max_slots) + " slots";
+        if (p.writers == 0) t += ", no writer";
+        if (p.readers == 0) t += ", no reader";
+        break;
+      }
+      case FileType::kEventfd: t = "eventfd, count " + std::to_string(s_.eventfds[f.object].count); break;
+      case FileType::kTimerfd: t = "timerfd, " + std::to_string(s_.timerfds[f.object].ticks) + " ticks"; break;
+      case FileType::kUnix: {
+        const Socket& s = s_.sockets[f.object];
+        t = s.type == kSockStream ? "unix stream" : s.type == kSockDgram ? "unix datagram" : "unix seqpacket";
+        t += ", " + std::to_string(s.messages.size) + " queued, charge " + std::to_string(s.charge);
+        if (s.shut_rd) t += ", receive shut";
+        if (s.shut_wr) t += ", send shut";
+        if (s.error != kOK) t += ", error pending";
+        break;
+      }
+    }
+    return t + ", mask " + PrintMask(m_.PeekMask(id));
+  }
+
+  // An item by its number and data; its own number may be closed or name another file by now.
+  std::string ItemName(Id id) const {
+    const Item& item = s_.items[id];
+    char data[32];
+    std::snprintf(data, sizeof data, " 0x%llx", static_cast<unsigned long long>(item.data));
+    std::string t = std::to_string(item.fd) + data;
+    if (m_.FileAt(item.fd) != item.file) t += " (ghost)";
+    return t;
+  }
+
+  void Epoll(Id e) {
+    const Instance& instance = s_.instances[e];
+    Id id = instance.items.head;
+    for (uint32_t i = instance.items.size; i > 0 && id != kNil; --i) {
+      const Item& item = s_.items[id];
+      text_ += "  item " + ItemName(id) + " " + PrintMask(item.events);
+      if ((item.events & ~kPrivate) == 0) text_ += ", disarmed";
+      text_ += "\n";
+      id = item.in_instance.next;
+    }
+    std::string ready;
+    id = instance.ready.head;
+    for (uint32_t i = instance.ready.size; i > 0 && id != kNil; --i) {
+      const Item& item = s_.items[id];
+      ready += (ready.empty() ? "" : ", ") + ItemName(id);
+      if ((m_.PeekMask(item.file) & item.events) == 0) ready += " stale";
+      ready += " by " + std::string(Info(item.queued_by).id);
+      id = item.in_ready.next;
+    }
+    text_ += "  ready [" + ready + "]\n";
+  }
+
+  const Model& m_;
+  const State& s_;
+  std::map<Id, std::vector<int>> numbers_;
+  std::string text_;
+};
+
+std::string Model::Describe() const { return Describer(*this).Run(); }
+
+}  // namespace pollux

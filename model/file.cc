@@ -1,0 +1,250 @@
+// Files: what every type answers to poll, read, write, ioctl and close, and the files that epoll refuses.
+
+#include "model/memory.h"
+#include "model/model.h"
+
+namespace pollux {
+
+Id Model::InstanceOf(Id file) const {
+  const File& f = state_.files[file];
+  return f.type == FileType::kEpoll ? f.object : kNil;
+}
+
+// file_can_poll(): the type has a poll operation.
+bool Model::CanPoll(Id file) const {
+  switch (state_.files[file].type) {
+    case FileType::kEpoll:
+    case FileType::kPipe:
+    case FileType::kEventfd:
+    case FileType::kUnix:
+    case FileType::kTimerfd: return true;
+    default: return false;
+  }
+}
+
+List* Model::QueueOf(Id file) {
+  const File& f = state_.files[file];
+  switch (f.type) {
+    case FileType::kEpoll: return &state_.instances[f.object].queue;
+    case FileType::kPipe: {
+      Pipe& p = state_.pipes[f.object];
+      p.polled = true;
+      // Until 5.5 both ends waited on one queue.
+      const bool reader = rules_(Rule::kPipeReadQueue, f.readable, file) || Has(Quirk::kPipeOneQueue);
+      return reader ? &p.readers_queue : &p.writers_queue;
+    }
+    case FileType::kEventfd: return &state_.eventfds[f.object].queue;
+    case FileType::kUnix: return &state_.sockets[f.object].queue;
+    case FileType::kTimerfd: return &state_.timerfds[f.object].queue;
+    default: return nullptr;
+  }
+}
+
+uint32_t Model::PollMask(Id file) {
+  const File& f = state_.files[file];
+  switch (f.type) {
+    case FileType::kEpoll: return PollInstance(f.object);
+    case FileType::kPipe: return state_.pipes[f.object].polled = true, PipeMask(f);
+    case FileType::kEventfd: return EventfdMask(state_.eventfds[f.object]);
+    case FileType::kUnix: return UnixMask(state_.sockets[f.object]);
+    case FileType::kTimerfd:
+      return rules_(Rule::kTimerfdIn, state_.timerfds[f.object].ticks > 0, file) ? kIn : 0;
+    default:
+      // DEFAULT_POLLMASK: poll(2) finds a file without a poll operation always ready.
+      return rules_(Rule::kPollDefaultMask, true) ? kIn | kOut | kRdnorm | kWrnorm : 0;
+  }
+}
+
+void Model::Release(Id file) {
+  const File f = state_.files[file];
+  switch (f.type) {
+    case FileType::kEpoll: return ReleaseInstance(f.object);
+    case FileType::kPipe: return PipeRelease(f);
+    case FileType::kEventfd: return state_.eventfds.Free(f.object);
+    case FileType::kUnix: return UnixRelease(f.object);
+    case FileType::kTimerfd: return state_.timerfds.Free(f.object);
+    case FileType::kRegular:
+    case FileType::kDirectory:
+    case FileType::kMemfd:
+    case FileType::kNull: return state_.plains.Free(f.object);
+    default: return;
+  }
+}
+
+// vfs_read(): mode, then a read operation, then the address range.
+void Model::Read(const Op& op, Outcome* out) {
+  const Id id = Usable(op.num(0));
+  const Memory memory = op.mem(1);
+  const int64_t n = static_cast<int64_t>(op.arg[2]);
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const File f = state_.files[id];
+  if (rules_(Rule::kFileNotReadable, !f.readable, id)) return out->Error(kEBADF);
+  if (rules_(Rule::kEpollNoReadWrite, f.type == FileType::kEpoll, id)) return out->Error(kEINVAL);
+  if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
+  switch (f.type) {
+    case FileType::kPipe: return PipeRead(f, memory, n, out);
+    case FileType::kEventfd: return EventfdRead(f, memory, n, out);
+    case FileType::kTimerfd: return TimerfdRead(f, memory, n, out);
+    case FileType::kUnix:
+      // sock_read_iter(): an empty read does not reach the socket.
+      if (rules_(Rule::kUnixReadNothing, n == 0)) return out->Value(0);
+      return UnixRecv(f, memory, n, 0, out);
+    default: return PlainRead(state_.files[id], memory, n, out);
+  }
+}
+
+void Model::Write(const Op& op, Outcome* out) {
+  const Id id = Usable(op.num(0));
+  const Memory memory = op.mem(1);
+  const int64_t n = static_cast<int64_t>(op.arg[2]);
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const File f = state_.files[id];
+  if (rules_(Rule::kFileNotWritable, !f.writable, id)) return out->Error(kEBADF);
+  if (rules_(Rule::kEpollNoReadWrite, f.type == FileType::kEpoll, id)) return out->Error(kEINVAL);
+  if (rules_(Rule::kTimerfdNoWrite, f.type == FileType::kTimerfd, id)) return out->Error(kEINVAL);
+  if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
+  switch (f.type) {
+    case FileType::kPipe: return PipeWrite(f, memory, n, out);
+    case FileType::kEventfd: return EventfdWrite(f, memory, n, op.arg[3], out);
+    case FileType::kUnix: return UnixSend(f, memory, n, 0, out);
+    default: return PlainWrite(state_.files[id], memory, n, out);
+  }
+}
+
+// __sys_sendto() and __sys_recvfrom(): the address range comes before the descriptor.
+void Model::Send(const Op& op, Outcome* out) {
+  const Memory memory = op.mem(1);
+  if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
+  const Id id = Usable(op.num(0));
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const File f = state_.files[id];
+  if (rules_(Rule::kSocketNot, f.type != FileType::kUnix, id)) return out->Error(kENOTSOCK);
+  UnixSend(f, memory, static_cast<int64_t>(op.arg[2]), op.u32(4), out);
+}
+
+void Model::Recv(const Op& op, Outcome* out) {
+  const Memory memory = op.mem(1);
+  if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
+  const Id id = Usable(op.num(0));
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const File f = state_.files[id];
+  if (rules_(Rule::kSocketNot, f.type != FileType::kUnix, id)) return out->Error(kENOTSOCK);
+  UnixRecv(f, memory, static_cast<int64_t>(op.arg[2]), op.u32(3), out);
+}
+
+void Model::Shutdown(const Op& op, Outcome* out) {
+  const Id id = Usable(op.num(0));
+  const int32_t how = op.num(1);
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const File f = state_.files[id];
+  if (rules_(Rule::kSocketNot, f.type != FileType::kUnix, id)) return out->Error(kENOTSOCK);
+  if (rules_(Rule::kShutdownHow, how < kShutRd || how > kShutRdwr)) return out->Error(kEINVAL);
+  UnixShutdown(f.object, how);
+  out->Value(0);
+}
+
+// --- Files that epoll refuses ----------------------------------------------------------------------------------
+
+void Model::OpenFile(const Op& op, Outcome* out) {
+  static constexpr FileType kTypes[] = {FileType::kRegular, FileType::kDirectory, FileType::kNull};
+  const uint32_t which = op.u32(0), flags = op.u32(1);
+  if (which > 2 || (flags & ~(kOPath | kOCloexec | kONonblock | kOLargefile)) != 0) {
+    out->Clear(), out->kind = Outcome::kSkipped, out->note = "open: flags that depend on the filesystem";
+    return;
+  }
+  if (LowestFree(0) < 0) return out->Error(kEMFILE);
+  Id file;
+  if (rules_(Rule::kOpenPath, (flags & kOPath) != 0)) {
+    file = NewFile(FileType::kPath, flags & (kOPath | kOCloexec), kNil);
+    state_.files[file].readable = state_.files[file].writable = false;
+  } else {
+    const Id plain = state_.plains.New();
+    state_.plains[plain].size = INT64_MAX / 2;  // a program is larger than what a trace reads
+    file = NewFile(kTypes[which], flags | kOLargefile, plain);
+  }
+  Open(file, (flags & kOCloexec) != 0, out);
+}
+
+void Model::MemfdCreate(const Op& op, Outcome* out) {
+  const uint32_t flags = op.u32(0);
+  if (rules_(Rule::kMemfdFlags, (flags & ~0x1fu & ~0xfc000000u) != 0)) return out->Error(kEINVAL);
+  if ((flags & ~3u) != 0) {
+    out->Clear(), out->kind = Outcome::kSkipped, out->note = "memfd_create: flags that depend on the configuration";
+    return;
+  }
+  if (LowestFree(0) < 0) return out->Error(kEMFILE);
+  const Id plain = state_.plains.New();
+  Open(NewFile(FileType::kMemfd, kORdwr | kOLargefile, plain), (flags & 1) != 0, out);
+}
+
+void Model::PlainRead(File& file, Memory memory, int64_t n, Outcome* out) {
+  Plain& p = state_.plains[file.object];
+  if (rules_(Rule::kDirectoryRead, file.type == FileType::kDirectory)) return out->Error(kEISDIR);
+  if (file.type == FileType::kNull) return out->Value(0);
+  const int64_t left = p.size > p.position ? p.size - p.position : 0;
+  int64_t take = n < left ? n : left;
+  const int64_t room = Copyable(memory, true);
+  if (take > room) take = room;
+  if (rules_(Rule::kMemoryFault, take == 0 && n > 0 && left > 0)) return out->Error(kEFAULT);
+  p.position += take;
+  out->Value(take);
+}
+
+void Model::PlainWrite(File& file, Memory memory, int64_t n, Outcome* out) {
+  if (file.type == FileType::kNull) return out->Value(n);
+  Plain& p = state_.plains[file.object];
+  if ((file.flags & kOAppend) != 0 && n > 0) p.position = p.size;
+  const int64_t room = Copyable(memory, false);
+  const int64_t take = n < room ? n : room;
+  if (rules_(Rule::kMemoryFault, take == 0 && n > 0)) return out->Error(kEFAULT);
+  p.position += take;
+  if (take > 0 && p.position > p.size) p.size = p.position;
+  out->Value(take);
+}
+
+// --- ioctl(2) --------------------------------------------------------------------------------------------------
+
+void Model::Ioctl(const Op& op, Outcome* out) {
+  constexpr uint32_t kFioclex = 0x5451, kFionclex = 0x5450;
+  const int32_t fd = op.num(0);
+  const uint32_t request = op.u32(1);
+  const Id id = Usable(fd);
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  if (request == kFioclex || request == kFionclex) {
+    state_.fds[fd].cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
+    return out->Value(0);
+  }
+  const bool epoll = state_.files[id].type == FileType::kEpoll;
+  if (rules_(Rule::kIoctlUnknown, epoll && !Has(Quirk::kNoParams), id)) return out->Error(kEINVAL);
+  out->Error(kENOTTY);
+}
+
+// --- poll(2) ---------------------------------------------------------------------------------------------------
+
+void Model::Poll(const Op& op, Outcome* out) {
+  out->Clear();
+  if (rules_(Rule::kPollTooMany, op.npoll > state_.nofile)) return out->Error(kEINVAL);
+  out->kind = Outcome::kRecords;
+  int ready = 0;
+  for (size_t i = 0; i < op.npoll; ++i) {
+    const int32_t fd = op.poll_fd(i).number();
+    uint32_t revents = 0;
+    if (!rules_(Rule::kPollNegative, fd < 0)) {
+      const Id file = Usable(fd);
+      if (rules_(Rule::kPollNval, file == kNil)) {
+        revents = kNval;
+      } else {
+        uint32_t want = op.poll_events(i);
+        if (rules_(Rule::kPollErrHup, true)) want |= kErr | kHup;
+        revents = PollMask(file) & want;
+      }
+    }
+    out->records.push_back({revents & 0xffff});
+    ready += revents != 0;
+  }
+  if (ready == 0 && rules_(Rule::kPollBlocks, op.num(0) < 0)) {
+    out->Clear(), out->kind = Outcome::kBlocked;
+  }
+}
+
+}  // namespace pollux

@@ -1,0 +1,91 @@
+// Which method runs which op.
+
+#include "model/model.h"
+
+namespace pollux {
+
+Model::Model(const Profile& profile, const Facts& facts) : profile_(profile), facts_(facts) { Reset(); }
+
+void Model::Reset() { state_.Reset(); }
+
+void Model::Run(const Op& op, Outcome* out) {
+  rules_.StartOp();
+  switch (op.call) {
+    case Call::kEpollCreate:
+      if (rules_(Rule::kCreateSize, op.num(0) <= 0)) return out->Error(kEINVAL);
+      return EpollCreate(out, false);
+    case Call::kEpollCreate1:
+      if (rules_(Rule::kCreateFlags, (op.u32(0) & ~kOCloexec) != 0)) return out->Error(kEINVAL);
+      return EpollCreate(out, rules_(Rule::kCreateCloexec, (op.u32(0) & kOCloexec) != 0));
+    case Call::kEpollCtl: return EpollCtl(op, out);
+    case Call::kEpollWait:
+    case Call::kEpollPwait:
+    case Call::kEpollPwait2: return EpollWaits(op, out);
+    case Call::kEpiocSparams:
+    case Call::kEpiocGparams: return Params(op, out);
+    case Call::kIoctl: return Ioctl(op, out);
+    case Call::kPoll: return Poll(op, out);
+    case Call::kFdinfo: return Fdinfo(op, out);
+    case Call::kClose: return Close(op, out);
+    case Call::kCloseRange: return CloseRange(op, out);
+    case Call::kDup: return Dup(op, out);
+    case Call::kDup2: return Dup2(op, out);
+    case Call::kDup3: return Dup3(op, out);
+    case Call::kFcntl: return Fcntl(op, out);
+    case Call::kRead: return Read(op, out);
+    case Call::kWrite: return Write(op, out);
+    case Call::kSend: return Send(op, out);
+    case Call::kRecv: return Recv(op, out);
+    case Call::kShutdown: return Shutdown(op, out);
+    case Call::kPipe2: return Pipe2(op, out);
+    case Call::kEventfd: return EventfdCreate(op, out);
+    case Call::kSocketpair: return SocketPair(op, out);
+    case Call::kTimerfdCreate: return TimerfdCreate(op, out);
+    case Call::kTimerfdSettime: return TimerfdSettime(op, out);
+    case Call::kTimerfdTicks: return TimerfdTicks(op, out);
+    case Call::kMemfdCreate: return MemfdCreate(op, out);
+    case Call::kOpen: return OpenFile(op, out);
+    case Call::kPrlimit: return Prlimit(op, out);
+    case Call::kWatches: return Watches(op, out);
+  }
+}
+
+void Model::Prlimit(const Op& op, Outcome* out) {
+  state_.nofile = static_cast<int64_t>(op.arg[1]);
+  out->Value(0);
+}
+
+// A language op, not a system call: from here on n more watches fit under fs.epoll.max_user_watches.
+void Model::Watches(const Op& op, Outcome* out) {
+  state_.watches_left = static_cast<int64_t>(op.arg[0]);
+  out->Value(0);
+}
+
+// Mirrors the blocking decisions of Run() without touching anything; the checker asks it before a target would hang.
+bool Model::Blocks(const Op& op) const {
+  const Id id = FileAt(op.num(0));
+  const File& f = state_.files[id];
+  if (id == kNil || f.type == FileType::kPath || (f.flags & kONonblock) != 0) return false;
+  const bool sending = op.call == Call::kWrite || op.call == Call::kSend;
+  if (op.call != Call::kRead && op.call != Call::kRecv && !sending) return false;
+  if (sending ? !f.writable : !f.readable) return false;
+  switch (f.type) {
+    case FileType::kPipe:
+    case FileType::kEventfd:
+    case FileType::kTimerfd:
+    case FileType::kUnix: break;
+    default: return false;
+  }
+  // A copy answers exactly; blocking descriptors are rare in what asks this.
+  Model probe(*this);
+  Outcome outcome;
+  probe.Run(op, &outcome);
+  return outcome.kind == Outcome::kBlocked;
+}
+
+uint32_t Model::PeekMask(Id file) const {
+  Model probe(*this);
+  return probe.PollMask(file);
+}
+
+}  // namespace pollux

@@ -1,0 +1,261 @@
+// The world as the model sees it: descriptors, open file descriptions, notify queues, epoll instances and items.
+//
+// Plain data in tables; an index stands for a pointer, and index 0 of every table is a null object that belongs to
+// nothing. So a copy of State is a copy of the world, and a model that is wrong on purpose cannot reach outside it.
+
+#ifndef POLLUX_MODEL_STATE_H_
+#define POLLUX_MODEL_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "model/abi.h"
+#include "model/op.h"
+#include "model/rules.h"
+
+namespace pollux {
+
+using Id = uint32_t;
+inline constexpr Id kNil = 0;
+
+// A table of T with reuse of freed places.
+template <class T>
+class Table {
+ public:
+  Table() { Clear(); }
+  void Clear() {
+    rows_.clear(), free_.clear();
+    rows_.emplace_back();  // the null object
+  }
+  Id New() {
+    if (free_.empty()) {
+      rows_.emplace_back();
+      return static_cast<Id>(rows_.size() - 1);
+    }
+    const Id id = free_.back();
+    free_.pop_back();
+    rows_[id] = T();
+    return id;
+  }
+  void Free(Id id) {
+    if (id != kNil) free_.push_back(id);
+  }
+  T& operator[](Id id) { return rows_[id]; }
+  const T& operator[](Id id) const { return rows_[id]; }
+  size_t size() const { return rows_.size(); }
+
+ private:
+  std::vector<T> rows_;
+  std::vector<Id> free_;
+};
+
+// A doubly linked list through a Hook member of the rows of a table.
+struct Hook {
+  Id prev = kNil, next = kNil;
+};
+struct List {
+  Id head = kNil, tail = kNil;
+  uint32_t size = 0;
+};
+
+template <class T, Hook T::*kHook>
+struct ListOps {
+  static void PushBack(Table<T>& t, List& list, Id id) {
+    if (id == kNil) return;
+    (t[id].*kHook) = {list.tail, kNil};
+    (list.tail == kNil ? list.head : (t[list.tail].*kHook).next) = id;
+    list.tail = id, ++list.size;
+  }
+  static void PushFront(Table<T>& t, List& list, Id id) {
+    if (id == kNil) return;
+    (t[id].*kHook) = {kNil, list.head};
+    (list.head == kNil ? list.tail : (t[list.head].*kHook).prev) = id;
+    list.head = id, ++list.size;
+  }
+  static void Remove(Table<T>& t, List& list, Id id) {
+    if (id == kNil || list.size == 0) return;
+    const Hook h = t[id].*kHook;
+    (h.prev == kNil ? list.head : (t[h.prev].*kHook).next) = h.next;
+    (h.next == kNil ? list.tail : (t[h.next].*kHook).prev) = h.prev;
+    (t[id].*kHook) = {};
+    --list.size;
+  }
+  // Puts all of `front` before `list`; `front` is empty afterwards.
+  static void SpliceFront(Table<T>& t, List& list, List& front) {
+    if (front.size == 0) return;
+    if (list.size == 0) {
+      list = front;
+    } else {
+      (t[front.tail].*kHook).next = list.head;
+      (t[list.head].*kHook).prev = front.tail;
+      list.head = front.head, list.size += front.size;
+    }
+    front = {};
+  }
+};
+
+// --- Notify queues -------------------------------------------------------------------------------------------------
+
+// An entry of a notify queue (wait queue): today always an epoll item's.
+struct Watcher {
+  Hook in_queue;
+  Id queue = kNil;
+  Id item = kNil;
+  bool exclusive = false;
+};
+using QueueList = ListOps<Watcher, &Watcher::in_queue>;
+
+// --- Files ---------------------------------------------------------------------------------------------------------
+
+enum class FileType : uint8_t {
+  kNone,       // the null file
+  kPath,       // opened with O_PATH
+  kRegular, kDirectory, kMemfd, kNull,  // files without a poll operation
+  kEpoll, kPipe, kEventfd, kUnix, kTimerfd,
+};
+
+// An open file description.
+struct File {
+  FileType type = FileType::kNone;
+  bool readable = false, writable = false;  // FMODE_READ, FMODE_WRITE
+  uint32_t flags = 0;                       // what F_GETFL returns
+  int32_t refs = 0;                         // descriptors
+  Id object = kNil;                         // pipe, eventfd, socket, timer or instance
+  List items;                               // interest-list items whose target this is (file->f_ep)
+};
+
+// One ring slot of a pipe.
+struct PipeSlot {
+  Hook in_pipe;
+  int64_t offset = 0, bytes = 0;
+  bool mergeable = true;  // PIPE_BUF_FLAG_CAN_MERGE; a packet is not
+};
+using SlotList = ListOps<PipeSlot, &PipeSlot::in_pipe>;
+
+struct Pipe {
+  List slots;
+  int64_t max_slots = 0;
+  int32_t readers = 0, writers = 0;  // open file descriptions of each side
+  bool polled = false;               // some poll has ever looked at it (pipe->poll_usage)
+  List readers_queue, writers_queue;
+};
+
+struct Eventfd {
+  uint64_t count = 0;
+  bool semaphore = false;
+  List queue;
+};
+
+struct Timerfd {
+  uint64_t ticks = 0;
+  List queue;
+};
+
+// A buffer queued on a socket; its charge belongs to the sender until it is freed.
+struct Message {
+  Hook in_socket;
+  int64_t bytes = 0, consumed = 0, charge = 0;
+  Id sender = kNil;
+};
+using MessageList = ListOps<Message, &Message::in_socket>;
+
+struct Socket {
+  int32_t type = kSockStream;
+  int32_t refs = 0;                            // its file, sockets whose peer it is, buffers it sent
+  bool dead = false;                           // its file is gone (SOCK_DEAD)
+  bool shut_rd = false, shut_wr = false;       // RCV_SHUTDOWN, SEND_SHUTDOWN
+  bool connected = true;                       // sk_state is not TCP_CLOSE
+  Errno error = kOK;                           // sk_err
+  Id peer = kNil;
+  int64_t charge = 0;                          // bytes of its own buffers that are not freed yet
+  List messages;                               // receive queue
+  List queue;
+};
+
+// A file without readiness: what reads and writes move.
+struct Plain {
+  int64_t position = 0, size = 0;
+};
+
+// --- epoll ---------------------------------------------------------------------------------------------------------
+
+// One entry of an interest list: key (file, fd), mask and data.
+struct Item {
+  Hook in_ready, in_file, in_instance;
+  Id instance = kNil, file = kNil, watcher = kNil;
+  int32_t fd = -1;
+  uint32_t events = 0;
+  uint64_t data = 0;
+  bool linked = false;             // in the ready list (or the list a scan works on)
+  Rule queued_by = Rule::kNone;    // the rule that last put it on the ready list
+  Rule dropped_by = Rule::kNone;   // the rule that last took it off, or refused it
+};
+using ReadyList = ListOps<Item, &Item::in_ready>;
+using FileItems = ListOps<Item, &Item::in_file>;
+using InstanceItems = ListOps<Item, &Item::in_instance>;
+
+struct Instance {
+  Id file = kNil;
+  List items;  // the interest list, in order of ADD
+  List ready;
+  List queue;  // who watches this instance
+  uint32_t usecs = 0;
+  uint16_t budget = 0;
+  uint8_t prefer = 0;
+  uint32_t visited = 0;        // generation of the last graph walk that came by
+  int32_t depth = 0;           // what that walk found
+  bool busy = false;           // a scan or an upward notification is at work here; only a planted loop comes back to it
+};
+
+struct ItemKey {
+  Id instance, file;
+  int32_t fd;
+  friend bool operator==(const ItemKey&, const ItemKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const ItemKey& k) {
+    return H::combine(std::move(h), uint64_t{k.instance} << 32 | k.file, k.fd);
+  }
+};
+
+struct Descriptor {
+  Id file = kNil;
+  bool cloexec = false;
+};
+
+// --- The world -----------------------------------------------------------------------------------------------------
+
+struct State {
+  std::vector<Descriptor> fds;  // by number; 0 to 2 hold the null file and are never free
+  int32_t lowest_free = 3;      // no number below it is free
+  int64_t nofile = 1024;        // RLIMIT_NOFILE
+  int64_t watches_left = kNoLimit;
+  static constexpr int64_t kNoLimit = int64_t{1} << 62;
+
+  Table<File> files;
+  Table<Watcher> watchers;
+  Table<Item> items;
+  Table<Instance> instances;
+  Table<Pipe> pipes;
+  Table<PipeSlot> slots;
+  Table<Eventfd> eventfds;
+  Table<Timerfd> timerfds;
+  Table<Socket> sockets;
+  Table<Message> messages;
+  Table<Plain> plains;
+  absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
+  std::vector<Id> released;                // files whose last reference went, in that order
+  uint32_t generation = 0;                 // of graph walks
+
+  void Reset() {
+    fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
+    files.Clear(), watchers.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
+    eventfds.Clear(), timerfds.Clear(), sockets.Clear(), messages.Clear(), plains.Clear();
+    index.clear(), released.clear(), generation = 0;
+  }
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_MODEL_STATE_H_
