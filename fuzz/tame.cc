@@ -1,0 +1,89 @@
+#include "fuzz/tame.h"
+
+#include <algorithm>
+
+#include "model/abi.h"
+
+namespace pollux {
+namespace {
+
+constexpr int32_t kMaxLimit = 1024;              // RLIMIT_NOFILE at the start of a trace
+constexpr int32_t kMaxWatches = 64;              // the quota's interesting part; more only costs
+constexpr uint32_t kMaxPipe = 1u << 21;          // bytes; larger rings cost memory and show nothing new
+constexpr uint32_t kNotificationPipe = 0200;     // O_EXCL: needs CONFIG_WATCH_QUEUE
+constexpr uint32_t kMemfdKnown = 3 | 0x3e0;      // close-on-exec, sealing, and bits that no kernel knows
+constexpr int32_t kAlarmClocks[] = {8, 9};       // need a capability
+
+void TameTimer(Op* op) {
+  const int64_t sec = static_cast<int64_t>(op->arg[2]), nsec = static_cast<int64_t>(op->arg[3]);
+  const bool armed = sec >= 0 && nsec >= 0 && nsec < 1000000000 && (sec > 0 || nsec > 0);
+  if (!armed) return;
+  op->arg[1] &= ~uint64_t{kTfdTimerAbstime | kTfdTimerCancelOnSet};
+  op->arg[2] = std::max<uint64_t>(op->arg[2], kFarFuture);
+}
+
+}  // namespace
+
+void Tame(Op* op) {
+  switch (op->call) {
+    case Call::kTimerfdSettime:
+      return TameTimer(op);
+    case Call::kTimerfdCreate:
+      if (op->num(0) == kAlarmClocks[0] || op->num(0) == kAlarmClocks[1]) op->arg[0] = kClockMonotonic;
+      return;
+    case Call::kPipe2:
+      op->arg[0] &= ~uint64_t{kNotificationPipe};
+      return;
+    case Call::kSend:
+      op->arg[4] &= kMsgDontwait | kMsgNosignal;
+      return;
+    case Call::kRecv:
+      op->arg[3] &= kMsgDontwait | kMsgNosignal | kMsgPeek | kMsgTrunc;
+      return;
+    case Call::kOpen:
+      op->arg[1] &= kOPath | kOCloexec | kONonblock;
+      return;
+    case Call::kMemfdCreate:
+      op->arg[0] &= kMemfdKnown;
+      return;
+    case Call::kIoctl: {
+      // FIONCLEX and FIOCLEX, which every file knows, or a request that none does.
+      const uint32_t request = op->u32(1);
+      if (request != 0x5450 && request != 0x5451) op->arg[1] = 0x8a00 | (request & 0x80);
+      return;
+    }
+    case Call::kFcntl:
+      switch (op->num(1)) {
+        case kFDupfd:
+        case kFDupfdCloexec:
+        case kFGetfd:
+        case kFSetfd:
+        case kFGetfl:
+        case kFGetpipeSz:
+          return;
+        case kFSetfl:
+          op->arg[2] &= kONonblock | kOAppend | kODirect | kOAsync | kOCloexec;
+          return;
+        case kFSetpipeSz:
+          // An oversized one is an error, and stays.
+          if (op->u32(2) > kMaxPipe && op->u32(2) <= 1u << 31) op->arg[2] = kMaxPipe;
+          return;
+        default:
+          op->arg[1] = kFGetfl, op->arg[2] = 0;
+          return;
+      }
+    case Call::kPrlimit:
+      op->arg[0] = static_cast<uint64_t>(std::clamp(op->num(0), 0, kMaxLimit));
+      return;
+    case Call::kWatches:
+      op->arg[0] = static_cast<uint64_t>(std::clamp(op->num(0), 0, kMaxWatches));
+      return;
+    case Call::kCloseRange:
+      op->arg[2] &= ~uint64_t{kCloseRangeUnshare};
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace pollux
