@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "model/profile.h"
@@ -35,10 +36,17 @@ class Target {
   virtual bool FactsHold() { return true; }
 };
 
+struct CallMark;  // oracle/exec.h
+
 struct TargetOptions {
   bool allow_sysctl = false;  // may lower fs.epoll.max_user_watches (native)
   int job = 0;                // which of several jobs on this machine: selects the quota uid (native)
   int deadline_ms = 1000;     // a call that sleeps longer is blocked (native)
+  // Native runs on a thread of its own: a call that cannot be brought home is kHung, and the caller's descriptor table
+  // stays as it is. Without it native takes over the calling thread (oracle/native.h), and an op costs no hand-over.
+  bool own_thread = true;
+  // Without own_thread: where native notes its calls, if somebody else looks after them (a supervisor). Not owned.
+  CallMark* mark = nullptr;
 };
 
 // "native", "model:PROFILE", "planted:NAME". NOT_FOUND for an unknown name, UNAVAILABLE (with the reason) for

@@ -1,0 +1,756 @@
+#include "oracle/exec.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "model/abi.h"
+#include "oracle/bounds.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+namespace pollux {
+namespace {
+
+constexpr size_t kRecord = sizeof(epoll_event);
+constexpr unsigned char kPaint = 0xa5;
+constexpr size_t kLookBehind = 4096;  // bytes looked at behind what a call returned
+constexpr rlim_t kTraceLimit = 1024;  // RLIMIT_NOFILE at the start of a trace
+constexpr uint32_t kEpollIoctlType = 0x8a;
+constexpr long kNoCall = -1;  // a call that this architecture has under no number
+
+// The paint to compare with.
+const char* Painted() {
+  static const auto* kPattern = [] {
+    static std::array<char, kLookBehind> pattern;
+    pattern.fill(static_cast<char>(kPaint));
+    return &pattern;
+  }();
+  return kPattern->data();
+}
+
+// The language's flags are x86-64's; two of them have other values on some architectures.
+constexpr uint32_t NativeFlags(uint32_t flags) {
+  if constexpr (O_DIRECT == kODirect && O_DIRECTORY == kODirectory) return flags;
+  return (flags & ~(kODirect | kODirectory)) | ((flags & kODirect) != 0 ? O_DIRECT : 0) |
+         ((flags & kODirectory) != 0 ? O_DIRECTORY : 0);
+}
+constexpr long LanguageFlags(long flags) {
+  if constexpr (O_DIRECT == kODirect && O_DIRECTORY == kODirectory) return flags;
+  return (flags & ~(O_DIRECT | O_DIRECTORY)) | ((flags & O_DIRECT) != 0 ? kODirect : 0) |
+         ((flags & O_DIRECTORY) != 0 ? kODirectory : 0);
+}
+static_assert(O_CLOEXEC == kOCloexec && O_NONBLOCK == kONonblock && O_APPEND == kOAppend && O_PATH == kOPath);
+
+const char* PathOf(uint64_t which) {
+  switch (static_cast<Which>(which)) {
+    case Which::kRegular:
+      return "/proc/self/exe";
+    case Which::kDirectory:
+      return "/";
+    case Which::kNull:
+      break;
+  }
+  return "/dev/null";
+}
+
+// What is changed for the whole process, while there is an Exec: SIGPIPE and the poke signal.
+class ProcessSignals {
+ public:
+  static void Take() {
+    const std::lock_guard lock(mutex_);
+    if (users_++ > 0) return;
+    struct sigaction ignore = {}, empty = {};
+    ignore.sa_handler = SIG_IGN;
+    empty.sa_handler = [](int) {};
+    sigaction(SIGPIPE, &ignore, &pipe_);
+    sigaction(Exec::PokeSignal(), &empty, &poke_);  // no SA_RESTART: a poked call returns
+  }
+  static void Give() {
+    const std::lock_guard lock(mutex_);
+    if (--users_ > 0) return;
+    sigaction(SIGPIPE, &pipe_, nullptr);
+    sigaction(Exec::PokeSignal(), &poke_, nullptr);
+  }
+
+ private:
+  static inline std::mutex mutex_;
+  static inline int users_ = 0;
+  static inline struct sigaction pipe_, poke_;
+};
+
+void CloseFrom3() {
+  if (syscall(SYS_close_range, 3, ~0u, 0) == 0) return;
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  for (rlim_t fd = 3; fd < std::max<rlim_t>(limit.rlim_cur, 4096); ++fd) close(static_cast<int>(fd));
+}
+
+}  // namespace
+
+void CallMark::Here() {
+  pid.store(getpid());
+  tid.store(static_cast<int32_t>(syscall(SYS_gettid)));
+}
+
+int Exec::PokeSignal() { return SIGRTMIN + 16; }
+
+const char* Refused(const Op& op) {
+  if (const char* why = OutOfBounds(op)) return why;
+  switch (op.call) {
+    case Call::kFcntl:
+      switch (op.num(1)) {
+        case kFDupfd:
+        case kFGetfd:
+        case kFSetfd:
+        case kFGetfl:
+        case kFDupfdCloexec:
+        case kFGetpipeSz:
+          return nullptr;
+        case kFSetfl:
+          return (op.u32(2) & O_NOATIME) != 0 ? "O_NOATIME depends on the file's owner" : nullptr;
+        case kFSetpipeSz:
+          return op.u32(2) > 1u << 24 && op.u32(2) <= 1u << 31 ? "a pipe of more than 16 MiB" : nullptr;
+        default:
+          return "a fcntl command outside the language";
+      }
+    case Call::kIoctl: {
+      // Generic ones that take no argument, and numbers that no file of the language knows.
+      const uint32_t request = op.u32(1), type = request >> 8 & 0xff;
+      if (request == FIOCLEX || request == FIONCLEX || request == TCGETS) return nullptr;
+      if (request == kEpiocsparams || request == kEpiocgparams) return "written as epiocsparams or epiocgparams";
+      if ((type == 0 && request != FIBMAP && request != FIGETBSZ) || type == kEpollIoctlType) return nullptr;
+      return "an ioctl not known to be harmless";
+    }
+    case Call::kOpen: {
+      const uint32_t flags = op.u32(1);
+      if ((flags & ~(3 | kOAppend | kONonblock | kODirectory | kOCloexec | kOPath)) != 0 || (flags & 3) == 3) {
+        return "an open flag outside the language";
+      }
+      return (flags & 3) != kORdonly && op.arg[0] != static_cast<uint64_t>(Which::kNull)
+                 ? "a real file is not opened for writing"
+                 : nullptr;
+    }
+    case Call::kMemfdCreate:
+      return (op.u32(0) & 0x1c) != 0 ? "huge pages and execution flags depend on the machine" : nullptr;
+    case Call::kPrlimit:
+      return op.num(0) < 0 ? "a limit below 0" : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+long Invoke(const SystemCall& c) {
+  const long result = syscall(c.number, c.arg[0], c.arg[1], c.arg[2], c.arg[3], c.arg[4], c.arg[5]);
+  return result == -1 ? -errno : result;
+}
+
+// --- Life ------------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<Exec> Exec::Open(CallMark* mark, std::string* why) {
+  std::unique_ptr<Exec> exec(new Exec);
+  exec->mark_ = mark != nullptr ? mark : &exec->own_mark_;
+  exec->mark_->Here();
+  if (!exec->Map()) {
+    *why = "cannot map buffers";
+    return nullptr;
+  }
+  if (const char* reason = exec->TakeTable()) {
+    *why = reason;
+    return nullptr;
+  }
+  return exec;
+}
+
+const char* Exec::TakeTable() {
+  if (getrlimit(RLIMIT_NOFILE, &original_limit_) != 0) return "cannot read RLIMIT_NOFILE";
+  if (original_limit_.rlim_max < kTraceLimit) return "the hard limit of RLIMIT_NOFILE is below 1024";
+  if (syscall(SYS_unshare, CLONE_FILES) != 0) return "unshare(CLONE_FILES) is refused";
+  // 0, 1 and 2 must be taken, or a trace's numbers would not begin at 3.
+  for (;;) {
+    const int fd = open("/dev/null", O_RDWR);
+    if (fd < 0) return "cannot open /dev/null";
+    if (fd <= 2) continue;
+    close(fd);
+    break;
+  }
+  CloseFrom3();
+  limit_ = original_limit_.rlim_cur;
+  if (!SetLimit(kTraceLimit)) return "cannot set RLIMIT_NOFILE to 1024";
+  limit_taken_ = true;
+  ProcessSignals::Take();
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, &original_mask_);
+  signals_taken_ = true;
+  return nullptr;
+}
+
+Exec::~Exec() {
+  if (limit_taken_) {
+    CloseFrom3();
+    setrlimit(RLIMIT_NOFILE, &original_limit_);
+  }
+  if (signals_taken_) {
+    pthread_sigmask(SIG_SETMASK, &original_mask_, nullptr);
+    ProcessSignals::Give();
+  }
+  if (map_ != nullptr) munmap(map_, map_size_);
+}
+
+void Exec::Reset() {
+  syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
+  if (limit_ != kTraceLimit) [[unlikely]] {
+    SetLimit(kTraceLimit);
+    if (highest_limit_ > 4096) Compact();
+    highest_limit_ = 0;
+  }
+}
+
+bool Exec::SetLimit(rlim_t soft) {
+  const rlimit limit = {soft, original_limit_.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  limit_ = soft;
+  highest_limit_ = std::max(highest_limit_, soft);
+  return true;
+}
+
+// A descriptor table never shrinks, and closing all of a large one is slow on many kernels. A copy is small again:
+// CLOSE_RANGE_UNSHARE copies what stays, if somebody else holds the table too.
+void Exec::Compact() {
+  std::atomic<bool> done{false};
+  std::thread holder([&done] { done.wait(false); });
+  syscall(SYS_close_range, 3, ~0u, kCloseRangeUnshare);
+  done.store(true);
+  done.notify_one();
+  holder.join();
+}
+
+// The mapping, each piece between inaccessible pages (g):
+//   g | paint: output buffers, from its start (good) or up to its end (fault@N) | g | zeros, never written | g
+//     | structs 0 | g | structs 1 | g        and one shared page that is mapped twice, writable and read-only.
+bool Exec::Map() {
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t area = (kMaxBytes + page - 1) / page * page;
+  map_size_ = 7 * page + 2 * area + 3 * page;
+  // Low, so that maxevents records from here stay in the user range whatever maxevents is.
+  void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 44), map_size_, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (map == MAP_FAILED) return false;
+  map_ = static_cast<char*>(map);
+  char* at = map_ + page;
+  const auto piece = [&at, page](size_t size, int protection) {
+    char* p = at;
+    at += size + page;
+    return mprotect(p, size, protection) == 0 ? p : nullptr;
+  };
+  paint_ = piece(area, PROT_READ | PROT_WRITE);
+  zeros_ = piece(area, PROT_READ);
+  char* structs[2] = {piece(page, PROT_READ | PROT_WRITE), piece(page, PROT_READ | PROT_WRITE)};
+  shared_ = at;
+  shared_readonly_ = at + 2 * page;
+  if (paint_ == nullptr || zeros_ == nullptr || structs[0] == nullptr || structs[1] == nullptr) return false;
+  paint_end_ = paint_ + area;
+  zeros_end_ = zeros_ + area;
+  for (int i = 0; i < 2; ++i) struct_end_[i] = structs[i] + page;
+  if (mmap(shared_, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+    return false;
+  }
+  // An old size of 0 maps a shared mapping a second time.
+  if (mremap(shared_, 0, page, MREMAP_MAYMOVE | MREMAP_FIXED, shared_readonly_) == MAP_FAILED) return false;
+  if (mprotect(shared_readonly_, page, PROT_READ) != 0) return false;
+  std::memset(paint_, kPaint, area);
+  for (char* p : structs) std::memset(p, 0, page);
+  std::memset(shared_, 0, page);
+  text_.resize(4096);
+  return true;
+}
+
+// --- Operands --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
+
+}  // namespace
+
+// Where a struct stands whose bytes, if they can be read, are at `good`. `which` tells two structs of a call apart.
+char* Exec::StructAt(Memory memory, void* good, size_t size, size_t which) {
+  switch (memory.kind()) {
+    case Memory::kGood:
+      break;
+    case Memory::kNull:
+      return nullptr;
+    case Memory::kKernel:
+      return kKernelAddress;
+    case Memory::kUnmapped:
+      return map_;
+    case Memory::kReadonly:
+      std::memcpy(shared_ + 64 * which, good, size);
+      return shared_readonly_ + 64 * which;
+    case Memory::kFault: {
+      if (memory.records() == 0) return struct_end_[which] - 4;
+      char* p = struct_end_[which] - size;
+      std::memcpy(p, good, size);
+      return p;
+    }
+  }
+  return static_cast<char*>(good);
+}
+
+// Where an output buffer of so many records stands.
+void Exec::OutputAt(Memory memory, size_t record, size_t records, SystemCall* call) {
+  const size_t area = static_cast<size_t>(paint_end_ - paint_);
+  call->room = 0;
+  switch (memory.kind()) {
+    case Memory::kNull:
+      call->buffer = nullptr;
+      return;
+    case Memory::kKernel:
+      call->buffer = kKernelAddress;
+      return;
+    case Memory::kUnmapped:
+      call->buffer = map_;
+      return;
+    case Memory::kReadonly:
+      call->buffer = shared_readonly_;
+      return;
+    case Memory::kFault:
+      if (memory.records() < area / record) {
+        call->room = memory.records() * record;
+        call->buffer = paint_end_ - call->room;
+        return;
+      }
+      [[fallthrough]];
+    case Memory::kGood:
+      call->buffer = paint_;
+      // Two records more than it was told it has: a kernel that writes one too many is caught.
+      call->room = std::min(area, (std::min(records, area / record) + 2) * record);
+  }
+}
+
+// Where the n bytes that are written stand.
+char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, SystemCall* call) {
+  if (n == 8 && memory.readable(8)) {
+    call->word = payload;
+    if (memory.kind() == Memory::kFault && memory.records() > 8) return reinterpret_cast<char*>(&call->word);
+    return StructAt(memory, &call->word, 8, 0);
+  }
+  switch (memory.kind()) {
+    case Memory::kNull:
+      return nullptr;
+    case Memory::kKernel:
+      return kKernelAddress;
+    case Memory::kUnmapped:
+      return map_;
+    case Memory::kFault:
+      return zeros_end_ - std::min<size_t>(memory.records(), static_cast<size_t>(zeros_end_ - zeros_));
+    default:
+      return zeros_;
+  }
+}
+
+bool Exec::Prepare(const Op& op, SystemCall* c) {
+  const auto set = [c](long number, long a = 0, long b = 0, long d = 0, long e = 0, long f = 0, long g = 0) {
+    c->number = number;
+    c->arg[0] = a, c->arg[1] = b, c->arg[2] = d, c->arg[3] = e, c->arg[4] = f, c->arg[5] = g;
+    return true;
+  };
+  const auto address = [](const void* p) { return reinterpret_cast<long>(p); };
+  const long fd = op.fd(0).number();
+  c->buffer = nullptr;
+  c->room = 0;
+  switch (op.call) {
+    case Call::kEpollCreate:
+#ifdef SYS_epoll_create
+      return set(SYS_epoll_create, op.num(0));
+#else
+      return set(kNoCall);
+#endif
+    case Call::kEpollCreate1:
+      return set(SYS_epoll_create1, op.u32(0));
+    case Call::kEpollCtl:
+      c->event.events = op.u32(4);
+      c->event.data.u64 = op.arg[5];
+      return set(SYS_epoll_ctl, fd, op.num(1), op.fd(2).number(),
+                 address(StructAt(op.mem(3), &c->event, sizeof c->event, 0)));
+    case Call::kEpollWait:
+      OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), c);
+#ifdef SYS_epoll_wait
+      return set(SYS_epoll_wait, fd, address(c->buffer), op.num(2), op.num(3));
+#else
+      return set(SYS_epoll_pwait, fd, address(c->buffer), op.num(2), op.num(3), 0, 8);
+#endif
+    case Call::kEpollPwait:
+      OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), c);
+      c->sigmask = 0;
+      return set(SYS_epoll_pwait, fd, address(c->buffer), op.num(2), op.num(3),
+                 address(StructAt(op.mem(4), &c->sigmask, sizeof c->sigmask, 1)), op.num(5));
+    case Call::kEpollPwait2:
+      OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), c);
+      c->time = {static_cast<time_t>(op.arg[4]), static_cast<long>(op.arg[5])};
+      c->sigmask = 0;
+      return set(SYS_epoll_pwait2, fd, address(c->buffer), op.num(2),
+                 address(StructAt(op.mem(3), &c->time, sizeof c->time, 0)),
+                 address(StructAt(op.mem(6), &c->sigmask, sizeof c->sigmask, 1)), op.num(7));
+    case Call::kEpiocSparams:
+      c->params = {op.u32(2), static_cast<uint16_t>(op.arg[3]), static_cast<uint8_t>(op.arg[4]),
+                   static_cast<uint8_t>(op.arg[5])};
+      return set(SYS_ioctl, fd, kEpiocsparams, address(StructAt(op.mem(1), &c->params, sizeof c->params, 0)));
+    case Call::kEpiocGparams:
+      std::memset(&c->params, kPaint, sizeof c->params);
+      return set(SYS_ioctl, fd, kEpiocgparams, address(StructAt(op.mem(1), &c->params, sizeof c->params, 0)));
+    case Call::kIoctl:
+      return set(SYS_ioctl, fd, op.u32(1), 0);
+    case Call::kPoll:
+      for (size_t i = 0; i < op.npoll; ++i) {
+        c->poll[i] = {op.poll_fd(i).number(), static_cast<short>(op.poll_events(i)), 0};
+      }
+#ifdef SYS_poll
+      return set(SYS_poll, address(c->poll), op.npoll, op.num(0));
+#else
+      return set(kNoCall);
+#endif
+    case Call::kClose:
+      return set(SYS_close, fd);
+    case Call::kCloseRange:
+      return set(SYS_close_range, op.u32(0), op.u32(1), op.u32(2));
+    case Call::kDup:
+      return set(SYS_dup, fd);
+    case Call::kDup2:
+#ifdef SYS_dup2
+      return set(SYS_dup2, fd, op.fd(1).number());
+#else
+      return fd == op.fd(1).number() ? set(kNoCall) : set(SYS_dup3, fd, op.fd(1).number(), 0);
+#endif
+    case Call::kDup3:
+      return set(SYS_dup3, fd, op.fd(1).number(), op.u32(2));
+    case Call::kFcntl:
+      return set(SYS_fcntl, fd, op.num(1), op.num(1) == kFSetfl ? NativeFlags(op.u32(2)) : op.u32(2));
+    case Call::kRead:
+      OutputAt(op.mem(1), 1, op.arg[2], c);
+      return set(SYS_read, fd, address(c->buffer), static_cast<long>(op.arg[2]));
+    case Call::kRecv:
+      OutputAt(op.mem(1), 1, op.arg[2], c);
+      return set(SYS_recvfrom, fd, address(c->buffer), static_cast<long>(op.arg[2]), op.u32(3));
+    case Call::kWrite:
+      return set(SYS_write, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], c)), static_cast<long>(op.arg[2]));
+    case Call::kSend:
+      return set(SYS_sendto, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], c)), static_cast<long>(op.arg[2]),
+                 op.u32(4));
+    case Call::kShutdown:
+      return set(SYS_shutdown, fd, op.num(1));
+    case Call::kPipe2:
+      c->pair[0] = c->pair[1] = -1;
+      return set(SYS_pipe2, address(c->pair), NativeFlags(op.u32(0)));
+    case Call::kEventfd:
+      return set(SYS_eventfd2, op.u32(0), op.u32(1));
+    case Call::kSocketpair:
+      c->pair[0] = c->pair[1] = -1;
+      return set(SYS_socketpair, AF_UNIX, static_cast<long>(op.u32(0) | op.u32(1)), 0, address(c->pair));
+    case Call::kTimerfdCreate:
+      return set(SYS_timerfd_create, op.num(0), op.u32(1));
+    case Call::kTimerfdSettime:
+      c->timer.it_value = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
+      c->timer.it_interval = {static_cast<time_t>(op.arg[4]), static_cast<long>(op.arg[5])};
+      return set(SYS_timerfd_settime, fd, op.u32(1), address(&c->timer), 0);
+    case Call::kTimerfdTicks:
+      c->word = op.arg[1];
+      return set(SYS_ioctl, fd, kTfdIocSetTicks, address(&c->word));
+    case Call::kMemfdCreate:
+      return set(SYS_memfd_create, address("pollux"), op.u32(0));
+    case Call::kOpen:
+      return set(SYS_openat, AT_FDCWD, address(PathOf(op.arg[0])), NativeFlags(op.u32(1)));
+    case Call::kPrlimit:
+      c->limit = {static_cast<rlim_t>(op.num(0)), original_limit_.rlim_max};
+      return set(SYS_prlimit64, 0, RLIMIT_NOFILE, address(&c->limit), 0);
+    case Call::kFdinfo:
+    case Call::kWatches:
+      return false;
+  }
+  return false;
+}
+
+// --- Running ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void Skip(const char* why, Outcome* out) {
+  out->Clear();
+  out->kind = Outcome::kSkipped;
+  out->note = why;
+}
+
+}  // namespace
+
+void Exec::Run(const Op& op, Outcome* out) {
+  if (const char* why = Refused(op)) [[unlikely]]
+    return Skip(why, out);
+  if (!Prepare(op, &call_)) [[unlikely]] {
+    if (op.call == Call::kFdinfo) return Fdinfo(op.fd(0).number(), out);
+    return Skip("no quota here", out);
+  }
+  if (call_.number == kNoCall) return Skip("this architecture has no such call", out);
+  if (op.call == Call::kPrlimit && call_.limit.rlim_cur > call_.limit.rlim_max) {
+    return Skip("above the hard limit of RLIMIT_NOFILE", out);
+  }
+  bool blocked = false;
+  const long result = InvokeMarked(call_, &blocked);
+  out->Clear();
+  Collect(op, call_, result, out);
+  if (blocked) [[unlikely]] {
+    out->Clear();
+    out->kind = Outcome::kBlocked;
+  }
+}
+
+long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {
+  mark_->Enter();
+  long result;
+  do {
+    result = Invoke(call);
+    *blocked = mark_->Poked();
+  } while (result == -EINTR && !*blocked);
+  mark_->Leave();
+  return result;
+}
+
+void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out) {
+  switch (op.call) {
+    case Call::kEpollWait:
+    case Call::kEpollPwait:
+    case Call::kEpollPwait2:
+      return CollectEvents(c, result, out);
+    case Call::kRead:
+    case Call::kRecv:
+      return CollectBytes(op, c, result, out);
+    default:
+      break;
+  }
+  if (result < 0) {
+    out->Error(static_cast<Errno>(-result));
+    return;
+  }
+  out->value[0] = result;
+  switch (op.call) {
+    case Call::kPipe2:
+    case Call::kSocketpair:
+      out->value[0] = c.pair[0];
+      out->value[1] = c.pair[1];
+      out->nvalues = 2;
+      break;
+    case Call::kEpiocGparams: {
+      SystemCall::Params params;
+      std::memcpy(&params, reinterpret_cast<const void*>(c.arg[2]), sizeof params);
+      out->nvalues = 4;
+      out->value[1] = params.usecs, out->value[2] = params.budget, out->value[3] = params.prefer;
+      out->clobbered = params.pad != 0;
+      break;
+    }
+    case Call::kPoll: {
+      out->kind = Outcome::kRecords;
+      out->records.resize(op.npoll);
+      long ready = 0;
+      for (size_t i = 0; i < op.npoll; ++i) {
+        const pollfd& p = c.poll[i];
+        out->records[i].events = static_cast<uint16_t>(p.revents);
+        ready += p.revents != 0;
+        out->clobbered |= p.fd != op.poll_fd(i).number() || static_cast<uint16_t>(p.events) != op.poll_events(i);
+      }
+      out->clobbered |= ready != result;  // it returns how many it filled
+      break;
+    }
+    case Call::kFcntl:
+      if (op.num(1) == kFGetfl) out->value[0] = LanguageFlags(result);
+      break;
+    case Call::kPrlimit:
+      limit_ = c.limit.rlim_cur;
+      highest_limit_ = std::max(highest_limit_, limit_);
+      break;
+    default:
+      break;
+  }
+}
+
+// Looks at the bytes behind the `used` first ones, and paints those again.
+void Exec::CheckPaint(const SystemCall& c, size_t used, Outcome* out) {
+  if (used > 0) std::memset(c.buffer, kPaint, used);
+  const size_t look = std::min(c.room - used, kLookBehind);
+  if (look > 0 && std::memcmp(c.buffer + used, Painted(), look) != 0) [[unlikely]] {
+    out->clobbered = true;
+    std::memset(paint_, kPaint, static_cast<size_t>(paint_end_ - paint_));
+  }
+}
+
+void Exec::CollectEvents(const SystemCall& c, long result, Outcome* out) {
+  if (result < 0) {
+    out->Error(static_cast<Errno>(-result));
+    return CheckPaint(c, 0, out);
+  }
+  out->kind = Outcome::kRecords;
+  const size_t n = static_cast<size_t>(result);
+  const size_t stored = std::min(n, c.room / kRecord);
+  out->records.resize(n);
+  const epoll_event* events = reinterpret_cast<const epoll_event*>(c.buffer);
+  for (size_t i = 0; i < stored; ++i) {
+    epoll_event e;
+    std::memcpy(&e, events + i, sizeof e);
+    out->records[i] = {e.events, 0, e.data.u64};
+  }
+  for (size_t i = stored; i < n; ++i) out->records[i] = {};  // it says that it stored what there was no room for
+  out->clobbered = stored < n;
+  CheckPaint(c, stored * kRecord, out);
+}
+
+void Exec::CollectBytes(const Op& op, const SystemCall& c, long result, Outcome* out) {
+  // MSG_TRUNC returns the length of what may be longer than the buffer; on a stream nothing is copied at all.
+  const size_t asked = std::min<size_t>(op.arg[2], c.room);
+  size_t used = result < 0 ? 0 : std::min(static_cast<size_t>(result), asked);
+  // Where the memory ends too early the bytes before its end may have been written, and more than was returned.
+  if (op.mem(1).kind() == Memory::kFault && op.mem(1).records() < op.arg[2]) used = c.room;
+  if (result < 0) {
+    out->Error(static_cast<Errno>(-result));
+  } else {
+    out->value[0] = result;
+    if (result == 8 && used == 8) {
+      std::memcpy(&out->payload, c.buffer, 8);
+      const bool truncated_stream =
+          op.call == Call::kRecv && (op.u32(3) & kMsgTrunc) != 0 && std::memcmp(c.buffer, Painted(), 8) == 0;
+      if (truncated_stream) out->payload = 0;
+      out->has_payload = out->payload != 0;
+    }
+  }
+  CheckPaint(c, used, out);
+}
+
+// --- fdinfo ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void AppendNumber(char** p, unsigned n) {
+  char digits[12];
+  size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + n % 10);
+  } while ((n /= 10) != 0);
+  while (count > 0) *(*p)++ = digits[--count];
+}
+
+// "/proc/thread-self/DIRECTORY/FD"
+void ThreadPath(char* out, const char* directory, int fd) {
+  const size_t length = std::strlen(directory);
+  std::memcpy(out, directory, length);
+  out += length;
+  AppendNumber(&out, static_cast<unsigned>(fd));
+  *out = '\0';
+}
+
+uint64_t Parse(const char** p, const char* end, unsigned base) {
+  while (*p < end && **p == ' ') ++*p;
+  uint64_t value = 0;
+  for (; *p < end; ++*p) {
+    const char c = **p;
+    const unsigned digit = c >= '0' && c <= '9'   ? static_cast<unsigned>(c - '0')
+                           : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a' + 10)
+                                                  : 16;
+    if (digit >= base) break;
+    value = value * base + digit;
+  }
+  return value;
+}
+
+// Moves *p behind `word`, which must be next apart from spaces.
+bool Expect(const char** p, const char* end, std::string_view word) {
+  while (*p < end && **p == ' ') ++*p;
+  if (static_cast<size_t>(end - *p) < word.size() || std::memcmp(*p, word.data(), word.size()) != 0) return false;
+  *p += word.size();
+  return true;
+}
+
+bool IsEpoll(int fd) {
+  char path[48], target[64];
+  ThreadPath(path, "/proc/thread-self/fd/", fd);
+  const ssize_t n = readlink(path, target, sizeof target);
+  return std::string_view(target, static_cast<size_t>(std::max<ssize_t>(n, 0))) == "anon_inode:[eventpoll]";
+}
+
+}  // namespace
+
+// Descriptor order of errors, here and in the model: EBADF if the number is not open, EINVAL if it is no epoll.
+void Exec::Fdinfo(int fd, Outcome* out) {
+  out->Clear();
+  if (fd < 0) return out->Error(kEBADF);
+  mark_->Enter();
+  const long info = OpenFdinfo(fd);
+  const long size = info < 0 ? info : ReadFdinfo(static_cast<int>(info));
+  mark_->Leave();
+  if (info >= 0) close(static_cast<int>(info));
+  if (size == -ENOENT) return out->Error(kEBADF);
+  if (size < 0) return Skip("fdinfo cannot be read now", out);
+
+  out->kind = Outcome::kRecords;
+  const char *p = text_.data(), *end = p + size;
+  while (p < end) {
+    if (Expect(&p, end, "tfd:")) {
+      Record r;
+      r.fd = static_cast<int32_t>(Parse(&p, end, 10));
+      if (Expect(&p, end, "events:")) r.events = static_cast<uint32_t>(Parse(&p, end, 16));
+      if (Expect(&p, end, "data:")) r.data = Parse(&p, end, 16);
+      out->records.push_back(r);
+    }
+    const void* newline = std::memchr(p, '\n', static_cast<size_t>(end - p));
+    p = newline == nullptr ? end : static_cast<const char*>(newline) + 1;
+  }
+  if (out->records.empty() && !IsEpoll(fd)) return out->Error(kEINVAL);
+  std::sort(out->records.begin(), out->records.end(), [](const Record& a, const Record& b) {
+    return a.fd != b.fd ? a.fd < b.fd : a.data != b.data ? a.data < b.data : a.events < b.events;
+  });
+}
+
+// The open fdinfo file, or -errno. It takes a number for a moment; where there is none left the soft limit is lifted.
+long Exec::OpenFdinfo(int fd) {
+  char path[48];
+  ThreadPath(path, "/proc/thread-self/fdinfo/", fd);
+  int info = open(path, O_RDONLY | O_CLOEXEC);
+  if (info < 0 && errno == EMFILE) {
+    const rlim_t limit = limit_, highest = highest_limit_;
+    SetLimit(original_limit_.rlim_max);
+    info = open(path, O_RDONLY | O_CLOEXEC);
+    const int error = errno;
+    SetLimit(limit);
+    highest_limit_ = highest;
+    errno = error;
+  }
+  return info < 0 ? -errno : info;
+}
+
+// Reads all of it into text_: its size, or -errno.
+long Exec::ReadFdinfo(int fd) {
+  size_t size = 0;
+  for (;;) {
+    if (size == text_.size()) text_.resize(2 * size);
+    const ssize_t n = read(fd, text_.data() + size, text_.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -errno;
+    if (n == 0) return static_cast<long>(size);
+    size += static_cast<size_t>(n);
+  }
+}
+
+}  // namespace pollux

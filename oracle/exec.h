@@ -1,0 +1,152 @@
+// The code that makes the calls: executes ops on the kernel this process runs on.
+//
+// Sees the standard library and model/lang alone, so that an agent can be a single small static binary. Calls go
+// through syscall(2), so that libc hides no argument. Buffers are mapped and touched beforehand; an op costs its
+// system call and some tens of nanoseconds. Not thread-safe: an Exec belongs to the thread that opened it.
+//
+// Memory: every output buffer is painted before a call and looked at behind what the call returned; a kernel that
+// writes there is caught (Outcome::clobbered). Records of a fault@N buffer end exactly at an inaccessible page.
+// A struct of fault@0 straddles into one: its first 4 bytes are readable.
+//
+// EINTR is never an outcome: no op can send a signal, so an interrupted call was interrupted from outside (the
+// harness, a debugger, SIGSTOP and SIGCONT, a freezer) and is made again, unless a Watcher did it on purpose: then
+// the call is blocked.
+
+#ifndef POLLUX_ORACLE_EXEC_H_
+#define POLLUX_ORACLE_EXEC_H_
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/op.h"
+#include "model/trace.h"
+
+namespace pollux {
+
+// Where the executing thread notes its calls, for a Watcher in another thread or, in shared memory, another process.
+struct CallMark {
+  std::atomic<uint64_t> sequence{0};  // odd while a call is under way
+  std::atomic<uint64_t> poked{0};     // the call that a Watcher has interrupted, as `sequence` was then
+  std::atomic<int32_t> pid{0}, tid{0};
+
+  // The calling thread is the one.
+  void Here();
+  void Enter() { sequence.store(sequence.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void Leave() { Enter(); }
+  bool Poked() const { return poked.load(std::memory_order_acquire) == sequence.load(std::memory_order_relaxed); }
+};
+
+// Why no target that is this machine's kernel executes the op, whose operands are literal; nullptr if it may be
+// executed. Such ops would touch the harness's descriptors or the machine, or have no deterministic outcome:
+//  - descriptors 0 to 2;
+//  - fcntl commands and ioctl requests outside short lists (FIFREEZE, for one, takes no argument either);
+//  - F_SETPIPE_SZ above 16 MiB that is not an error; F_SETFL of O_NOATIME;
+//  - open: other flags than O_APPEND, O_NONBLOCK, O_DIRECTORY, O_CLOEXEC, O_PATH, or writing to what can be written
+//    to elsewhere: only null is opened with O_WRONLY or O_RDWR;
+//  - memfd_create with huge pages or execution flags.
+const char* Refused(const Op& op);
+
+// A system call with everything that it points to.
+struct SystemCall {
+  // The uapi struct epoll_params.
+  struct Params {
+    uint32_t usecs;
+    uint16_t budget;
+    uint8_t prefer, pad;
+  };
+  long number = 0;
+  long arg[6] = {};
+  char* buffer = nullptr;  // output buffer of bytes or event records
+  size_t room = 0;         // its painted bytes: what may be looked at
+  union {
+    epoll_event event;
+    timespec time;
+    itimerspec timer;
+    pollfd poll[kMaxPoll];
+    uint64_t word;
+    Params params;
+    int pair[2];
+    rlimit limit;
+  };
+  uint64_t sigmask = 0;
+
+  SystemCall() : word(0) {}
+};
+
+// Makes the call: its result, or -errno.
+long Invoke(const SystemCall& call);
+
+class Exec {
+ public:
+  // Turns the calling thread into one that executes traces: its descriptor table becomes its own (unshare), with 0,
+  // 1, 2 and nothing else; no signal is blocked; for the process, RLIMIT_NOFILE becomes 1024, SIGPIPE is ignored
+  // and kPokeSignal has an empty handler. The destructor puts back all but the closed descriptors. The mark is not
+  // owned and may be null. On failure nullptr, and *why says why.
+  static std::unique_ptr<Exec> Open(CallMark* mark, std::string* why);
+  ~Exec();
+  Exec(const Exec&) = delete;
+  Exec& operator=(const Exec&) = delete;
+
+  // Back to the start of a trace: no descriptor from 3 up, RLIMIT_NOFILE 1024.
+  void Reset();
+
+  // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
+  void Run(const Op& op, Outcome* out);
+
+  // The op as a system call; false if it is not exactly one (fdinfo, watches). Pointers go into *call, which must
+  // stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only memory share one place.
+  bool Prepare(const Op& op, SystemCall* call);
+
+  // The signal with which a Watcher interrupts a call.
+  static int PokeSignal();
+
+ private:
+  Exec() = default;
+  bool Map();
+  const char* TakeTable();
+  char* StructAt(Memory memory, void* good, size_t size, size_t which);
+  void OutputAt(Memory memory, size_t record, size_t records, SystemCall* call);
+  char* SourceAt(Memory memory, size_t n, uint64_t payload, SystemCall* call);
+  long InvokeMarked(const SystemCall& call, bool* blocked);
+  void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectEvents(const SystemCall& call, long result, Outcome* out);
+  void CollectBytes(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
+  void Fdinfo(int fd, Outcome* out);
+  long OpenFdinfo(int fd);
+  long ReadFdinfo(int fd);
+  bool SetLimit(rlim_t soft);
+  void Compact();
+
+  CallMark own_mark_;
+  CallMark* mark_ = nullptr;
+  SystemCall call_;
+  bool signals_taken_ = false, limit_taken_ = false;
+
+  // The mapping: see Map().
+  char* map_ = nullptr;
+  size_t map_size_ = 0;
+  char *paint_ = nullptr, *paint_end_ = nullptr;
+  char *zeros_ = nullptr, *zeros_end_ = nullptr;
+  char* struct_end_[2] = {};
+  char *shared_ = nullptr, *shared_readonly_ = nullptr;
+
+  rlimit original_limit_ = {};
+  sigset_t original_mask_ = {};
+  rlim_t limit_ = 0, highest_limit_ = 0;
+  std::vector<char> text_;  // of fdinfo
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_ORACLE_EXEC_H_

@@ -1,0 +1,418 @@
+// The executor alone, without model or target: numbers, memory, outcomes, and what it leaves behind.
+
+#include "oracle/exec.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <initializer_list>
+#include <set>
+#include <thread>
+
+#include "model/abi.h"
+#include "oracle/watcher.h"
+
+namespace pollux {
+namespace {
+
+uint64_t N(int32_t fd) { return Fd::Literal(fd).bits(); }
+uint64_t M(Memory::Kind kind, uint32_t records = 0) { return Memory(kind, records).bits(); }
+constexpr uint64_t kGood = 0;
+
+Op Make(Call call, std::initializer_list<uint64_t> args = {}) {
+  Op op = {.call = call};
+  std::copy(args.begin(), args.end(), op.arg.begin());
+  return op;
+}
+
+// Runs a test's body on a thread that may give up its descriptor table.
+void OnThread(const std::function<void(Exec&)>& body) {
+  std::thread([&] {
+    std::string why;
+    const auto exec = Exec::Open(nullptr, &why);
+    ASSERT_NE(exec, nullptr) << why;
+    body(*exec);
+  }).join();
+}
+
+int64_t Value(Exec& exec, Call call, std::initializer_list<uint64_t> args = {}) {
+  Outcome out;
+  exec.Run(Make(call, args), &out);
+  EXPECT_FALSE(out.clobbered);
+  if (out.kind == Outcome::kError) return -out.error;
+  if (out.kind == Outcome::kRecords) return static_cast<int64_t>(out.records.size());
+  EXPECT_EQ(out.kind, Outcome::kValues) << (out.note == nullptr ? "" : out.note);
+  return out.value[0];
+}
+
+Outcome Do(Exec& exec, Call call, std::initializer_list<uint64_t> args = {}) {
+  Outcome out;
+  exec.Run(Make(call, args), &out);
+  return out;
+}
+
+// An epoll 3 that watches eventfds 4, 5, ... of count 1, by data 1, 2, ...
+void ReadyEpoll(Exec& exec, int eventfds, uint32_t events = kIn) {
+  ASSERT_EQ(Value(exec, Call::kEpollCreate1), 3);
+  for (int i = 0; i < eventfds; ++i) {
+    ASSERT_EQ(Value(exec, Call::kEventfd, {1, kONonblock}), 4 + i);
+    ASSERT_EQ(Value(exec, Call::kEpollCtl, {N(3), kCtlAdd, N(4 + i), kGood, events, static_cast<uint64_t>(i + 1)}), 0);
+  }
+}
+
+TEST(Exec, NumbersBeginAt3AndAgainAfterReset) {
+  OnThread([](Exec& exec) {
+    EXPECT_EQ(Value(exec, Call::kEpollCreate1), 3);
+    const Outcome pipe = Do(exec, Call::kPipe2, {kONonblock});
+    EXPECT_EQ(pipe.nvalues, 2);
+    EXPECT_EQ(pipe.value[0], 4);
+    EXPECT_EQ(pipe.value[1], 5);
+    EXPECT_EQ(Value(exec, Call::kDup2, {N(3), N(900)}), 900);
+    exec.Reset();
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(900), kGood, 1, 0}), -kEBADF);
+    EXPECT_EQ(Value(exec, Call::kEventfd), 3);
+  });
+}
+
+TEST(Exec, EventsComeBackWithMaskAndData) {
+  OnThread([](Exec& exec) {
+    ReadyEpoll(exec, 3);
+    const Outcome out = Do(exec, Call::kEpollWait, {N(3), kGood, 8, 0});
+    ASSERT_EQ(out.kind, Outcome::kRecords);
+    ASSERT_EQ(out.records.size(), 3u);
+    for (uint64_t i = 0; i < 3; ++i) EXPECT_EQ(out.records[i], (Record{kIn, 0, i + 1}));
+    EXPECT_EQ(Value(exec, Call::kEpollPwait, {N(3), kGood, 2, 0, M(Memory::kNull), 0}), 2);
+    EXPECT_EQ(Value(exec, Call::kEpollPwait2, {N(3), kGood, kMaxEvents, kGood, 0, 0, kGood, 8}), 3);
+  });
+}
+
+TEST(Exec, ABufferFaultsAfterExactlySoManyRecords) {
+  OnThread([](Exec& exec) {
+    ReadyEpoll(exec, 4);
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 0), 8, 0}), -kEFAULT);
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 1), 8, 0}), 1);
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 3), 8, 0}), 3);
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 3), 2, 0}), 2);
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 1 << 28), 8, 0}), 4);
+    for (const Memory::Kind kind : {Memory::kNull, Memory::kKernel, Memory::kUnmapped, Memory::kReadonly}) {
+      EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(kind), 8, 0}), -kEFAULT) << int{kind};
+    }
+  });
+}
+
+TEST(Exec, OnlyTheKernelRangeIsRefusedWhereNothingIsDelivered) {
+  OnThread([](Exec& exec) {
+    ASSERT_EQ(Value(exec, Call::kEpollCreate1), 3);
+    for (const Memory::Kind kind : {Memory::kNull, Memory::kUnmapped, Memory::kReadonly, Memory::kFault}) {
+      EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(kind), 8, 0}), 0) << int{kind};
+      EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(kind), kMaxEvents, 0}), 0) << int{kind};
+    }
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kKernel), 8, 0}), -kEFAULT);
+  });
+}
+
+TEST(Exec, StructsAreReadFromEveryKindOfMemory) {
+  OnThread([](Exec& exec) {
+    ASSERT_EQ(Value(exec, Call::kEpollCreate1), 3);
+    ASSERT_EQ(Value(exec, Call::kEventfd, {0, kONonblock}), 4);
+    for (const uint64_t bad : {M(Memory::kNull), M(Memory::kKernel), M(Memory::kUnmapped), M(Memory::kFault, 0)}) {
+      EXPECT_EQ(Value(exec, Call::kEpollCtl, {N(3), kCtlAdd, N(4), bad}), -kEFAULT);
+      EXPECT_EQ(Value(exec, Call::kWrite, {N(4), bad, 8}), -kEFAULT);
+    }
+    EXPECT_EQ(Value(exec, Call::kEpollCtl, {N(3), kCtlAdd, N(4), M(Memory::kReadonly), kIn | kEt, 7}), 0);
+    EXPECT_EQ(Do(exec, Call::kFdinfo, {N(3)}).records, (std::vector<Record>{{kIn | kErr | kHup | kEt, 4, 7}}));
+    EXPECT_EQ(Value(exec, Call::kEpollCtl, {N(3), kCtlMod, N(4), M(Memory::kFault, 1), kOut, 9}), 0);
+    EXPECT_EQ(Do(exec, Call::kFdinfo, {N(3)}).records, (std::vector<Record>{{kOut | kErr | kHup, 4, 9}}));
+    // The time and the mask of one call stand apart.
+    EXPECT_EQ(Value(exec, Call::kEpollPwait2, {N(3), kGood, 1, M(Memory::kReadonly), 0, 0, M(Memory::kReadonly), 8}),
+              1);
+    EXPECT_EQ(Value(exec, Call::kEpollPwait2, {N(3), kGood, 1, M(Memory::kFault, 1), 0, 0, M(Memory::kFault, 0), 8}),
+              -kEFAULT);
+    EXPECT_EQ(Value(exec, Call::kEpollPwait2, {N(3), kGood, 1, kGood, 0, 1'000'000'000, kGood, 8}), -kEINVAL);
+    EXPECT_EQ(Value(exec, Call::kEpollPwait, {N(3), kGood, 1, 0, kGood, 4}), -kEINVAL);
+  });
+}
+
+TEST(Exec, CountersCarryTheirValue) {
+  OnThread([](Exec& exec) {
+    ASSERT_EQ(Value(exec, Call::kEventfd, {0, kONonblock}), 3);
+    for (const uint64_t memory : {kGood, M(Memory::kReadonly), M(Memory::kFault, 8), M(Memory::kFault, 99)}) {
+      EXPECT_EQ(Value(exec, Call::kWrite, {N(3), memory, 8, 0x123456789}), 8);
+      const Outcome out = Do(exec, Call::kRead, {N(3), kGood, 8});
+      EXPECT_EQ(out.value[0], 8);
+      EXPECT_TRUE(out.has_payload);
+      EXPECT_EQ(out.payload, 0x123456789u);
+    }
+    EXPECT_EQ(Value(exec, Call::kWrite, {N(3), M(Memory::kFault, 7), 8}), -kEFAULT);
+    EXPECT_EQ(Value(exec, Call::kWrite, {N(3), kGood, 8, 5}), 8);
+    EXPECT_EQ(Value(exec, Call::kRead, {N(3), M(Memory::kFault, 4), 8}), -kEFAULT);
+    EXPECT_EQ(Value(exec, Call::kRead, {N(3), kGood, 8}), -kEAGAIN);
+  });
+}
+
+TEST(Exec, LargeTransfersAndShortBuffers) {
+  OnThread([](Exec& exec) {
+    Do(exec, Call::kPipe2, {kONonblock});
+    EXPECT_EQ(Value(exec, Call::kFcntl, {N(4), kFSetpipeSz, 1 << 20}), 1 << 20);
+    EXPECT_EQ(Value(exec, Call::kWrite, {N(4), kGood, kMaxBytes}), 1 << 20);
+    EXPECT_EQ(Value(exec, Call::kRead, {N(3), kGood, kMaxBytes}), 1 << 20);
+    EXPECT_EQ(Value(exec, Call::kWrite, {N(4), M(Memory::kFault, 5000), 8192}), 4096);
+    Do(exec, Call::kSocketpair, {kSockSeqpacket, kONonblock});
+    EXPECT_EQ(Value(exec, Call::kSend, {N(5), kGood, 100, 0, 0}), 100);
+    EXPECT_EQ(Value(exec, Call::kRecv, {N(6), kGood, 10, kMsgTrunc}), 100);
+    EXPECT_EQ(Value(exec, Call::kSend, {N(5), kGood, 0, 0, kMsgNosignal}), 0);
+    EXPECT_EQ(Value(exec, Call::kRecv, {N(6), kGood, 10, 0}), 0);
+    EXPECT_EQ(Value(exec, Call::kShutdown, {N(5), kShutRdwr}), 0);
+    EXPECT_EQ(Value(exec, Call::kSend, {N(5), kGood, 1, 0, 0}), -kEPIPE);  // and no signal
+  });
+}
+
+TEST(Exec, PollReportsEachDescriptor) {
+  OnThread([](Exec& exec) {
+    ReadyEpoll(exec, 1);
+    Op op = {.call = Call::kPoll, .npoll = 4};
+    op.set_poll(0, Fd::Literal(3), kIn | kOut);
+    op.set_poll(1, Fd::Literal(-1), kIn);
+    op.set_poll(2, Fd::Literal(77), kIn);
+    op.set_poll(3, Fd::Literal(4), kOut);
+    Outcome out;
+    exec.Run(op, &out);
+    EXPECT_EQ(out.records, (std::vector<Record>{{kIn}, {0}, {kNval}, {kOut}}));
+    EXPECT_FALSE(out.clobbered);
+  });
+}
+
+TEST(Exec, FdinfoIsSortedAndTellsWhatIsNoEpoll) {
+  OnThread([](Exec& exec) {
+    ReadyEpoll(exec, 30);
+    const Outcome out = Do(exec, Call::kFdinfo, {N(3)});
+    ASSERT_EQ(out.records.size(), 30u);
+    for (int i = 0; i < 30; ++i) {
+      EXPECT_EQ(out.records[static_cast<size_t>(i)], (Record{kIn | kErr | kHup, 4 + i, static_cast<uint64_t>(i + 1)}));
+    }
+    EXPECT_EQ(Value(exec, Call::kFdinfo, {N(4)}), -kEINVAL);
+    EXPECT_EQ(Value(exec, Call::kFdinfo, {N(700)}), -kEBADF);
+    EXPECT_EQ(Value(exec, Call::kFdinfo, {N(-1)}), -kEBADF);
+    EXPECT_EQ(Value(exec, Call::kEpollCreate1), 34);
+    EXPECT_EQ(Value(exec, Call::kFdinfo, {N(34)}), 0);
+    EXPECT_EQ(Value(exec, Call::kEventfd), 35);  // the observation left no number taken
+  });
+}
+
+TEST(Exec, FdinfoIsReadWhenNoNumberIsLeft) {
+  OnThread([](Exec& exec) {
+    ReadyEpoll(exec, 1);
+    EXPECT_EQ(Value(exec, Call::kPrlimit, {5}), 0);
+    EXPECT_EQ(Value(exec, Call::kDup, {N(3)}), -kEMFILE);
+    EXPECT_EQ(Value(exec, Call::kFdinfo, {N(3)}), 1);
+    EXPECT_EQ(Value(exec, Call::kDup, {N(3)}), -kEMFILE);
+    exec.Reset();
+    EXPECT_EQ(Value(exec, Call::kDup2, {N(3), N(1023)}), -kEBADF);
+    EXPECT_EQ(Value(exec, Call::kEventfd), 3);
+    EXPECT_EQ(Value(exec, Call::kDup2, {N(3), N(1023)}), 1023);
+    EXPECT_EQ(Value(exec, Call::kDup2, {N(3), N(1024)}), -kEBADF);
+  });
+}
+
+TEST(Exec, ALargeTableIsSmallAgainAfterReset) {
+  OnThread([](Exec& exec) {
+    rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const int high = 15000;
+    if (limit.rlim_max <= high) GTEST_SKIP() << "the hard limit is lower";
+    EXPECT_EQ(Value(exec, Call::kPrlimit, {high + 1}), 0);
+    EXPECT_EQ(Value(exec, Call::kEventfd), 3);
+    EXPECT_EQ(Value(exec, Call::kDup2, {N(3), N(high)}), high);
+    exec.Reset();
+    const Outcome status = Do(exec, Call::kOpen, {static_cast<uint64_t>(Which::kNull)});
+    EXPECT_EQ(status.value[0], 3);
+    char text[4096] = {};
+    const int fd = open("/proc/thread-self/status", O_RDONLY);
+    EXPECT_GT(read(fd, text, sizeof text - 1), 0);
+    close(fd);
+    const char* size = std::strstr(text, "FDSize:");
+    ASSERT_NE(size, nullptr);
+    EXPECT_LE(std::atoi(size + 7), 1024);
+  });
+}
+
+TEST(Exec, TheHarnessAndTheMachineAreOutOfBounds) {
+  OnThread([](Exec& exec) {
+    ASSERT_EQ(Value(exec, Call::kEpollCreate1), 3);
+    Op poll = {.call = Call::kPoll, .npoll = 1};
+    poll.set_poll(0, Fd::Literal(1), kOut);
+    constexpr uint32_t kFifreeze = 0xc0045877, kFSetown = 8, kRegular = 0;
+    const Op refused[] = {
+        Make(Call::kClose, {N(2)}),
+        Make(Call::kDup2, {N(3), N(1)}),
+        Make(Call::kDup, {N(0)}),
+        Make(Call::kEpollCtl, {N(3), kCtlAdd, N(0), kGood, kIn}),
+        Make(Call::kCloseRange, {N(2), N(100), 0}),
+        poll,
+        Make(Call::kIoctl, {N(3), kFifreeze}),
+        Make(Call::kFcntl, {N(3), kFSetown, 1}),
+        Make(Call::kFcntl, {N(3), kFSetpipeSz, 1 << 30}),
+        Make(Call::kOpen, {kRegular, kORdwr}),
+        Make(Call::kOpen, {kRegular, 0x40}),  // O_CREAT
+        Make(Call::kMemfdCreate, {4}),
+        Make(Call::kPrlimit, {static_cast<uint64_t>(-1)}),
+        Make(Call::kPrlimit, {0x7fffffff}),
+    };
+    for (const Op& op : refused) {
+      Outcome out;
+      exec.Run(op, &out);
+      EXPECT_EQ(out.kind, Outcome::kSkipped) << Spec(op.call).name;
+      EXPECT_NE(out.note, nullptr);
+    }
+    EXPECT_EQ(Value(exec, Call::kCloseRange, {N(3), N(-1), kCloseRangeUnshare}), 0);
+    EXPECT_EQ(Value(exec, Call::kEpollCreate1), 3);
+  });
+}
+
+TEST(Exec, EveryCallOfTheLanguageExecutes) {
+  OnThread([](Exec& exec) {
+    ReadyEpoll(exec, 1);
+    std::set<Call> seen;
+    const auto value = [&](Call call, std::initializer_list<uint64_t> args = {}) {
+      seen.insert(call);
+      return Value(exec, call, args);
+    };
+    EXPECT_EQ(value(Call::kEpollCreate, {1}), 5);
+    EXPECT_EQ(value(Call::kEpollCreate1, {kONonblock}), -kEINVAL);
+    EXPECT_EQ(value(Call::kEpollCtl, {N(3), kCtlDel, N(4), M(Memory::kNull)}), 0);
+    EXPECT_EQ(value(Call::kEpollWait, {N(3), kGood, 0, 0}), -kEINVAL);
+    EXPECT_EQ(value(Call::kEpollPwait, {N(3), kGood, 1, 0, kGood, 8}), 0);
+    EXPECT_EQ(value(Call::kEpollPwait2, {N(3), kGood, 1, kGood, 0, 1000, M(Memory::kNull), 8}), 0);
+    value(Call::kEpiocSparams, {N(3), kGood, 7, 9, 1, 0});
+    const int64_t got = value(Call::kEpiocGparams, {N(3), kGood});
+    if (got == 0) {
+      const Outcome params = Do(exec, Call::kEpiocGparams, {N(3), kGood});
+      EXPECT_EQ(params.nvalues, 4);
+      EXPECT_EQ(params.value[1], 7);
+      EXPECT_EQ(params.value[2], 9);
+      EXPECT_EQ(params.value[3], 1);
+      EXPECT_EQ(Value(exec, Call::kEpiocGparams, {N(3), M(Memory::kReadonly)}), -kEFAULT);
+      EXPECT_EQ(Value(exec, Call::kEpiocSparams, {N(3), kGood, 0, 0, 0, 1}), -kEINVAL);
+    }
+    constexpr uint32_t kTcgets = 0x5401;
+    EXPECT_EQ(value(Call::kIoctl, {N(4), kTcgets}), -kENOTTY);
+    EXPECT_EQ(value(Call::kPoll), 0);
+    EXPECT_EQ(value(Call::kFdinfo, {N(3)}), 0);
+    EXPECT_EQ(value(Call::kClose, {N(5)}), 0);
+    EXPECT_EQ(value(Call::kCloseRange, {N(100), N(200), 0}), 0);
+    EXPECT_EQ(value(Call::kDup, {N(3)}), 5);
+    EXPECT_EQ(value(Call::kDup2, {N(3), N(6)}), 6);
+    EXPECT_EQ(value(Call::kDup3, {N(3), N(3), 0}), -kEINVAL);
+    EXPECT_EQ(value(Call::kFcntl, {N(3), kFGetfl}), 2);
+    EXPECT_EQ(value(Call::kRead, {N(3), kGood, 1}), -kEINVAL);
+    EXPECT_EQ(value(Call::kWrite, {N(3), kGood, 1}), -kEINVAL);
+    EXPECT_EQ(value(Call::kSend, {N(3), kGood, 1}), -kENOTSOCK);
+    EXPECT_EQ(value(Call::kRecv, {N(3), kGood, 1}), -kENOTSOCK);
+    EXPECT_EQ(value(Call::kShutdown, {N(3), kShutRd}), -kENOTSOCK);
+    EXPECT_EQ(value(Call::kPipe2, {0}), 7);
+    EXPECT_EQ(value(Call::kEventfd, {3, kEfdSemaphore}), 9);
+    EXPECT_EQ(value(Call::kSocketpair, {kSockDgram, 0}), 10);
+    EXPECT_EQ(value(Call::kTimerfdCreate, {kClockMonotonic, kONonblock}), 12);
+    EXPECT_EQ(value(Call::kTimerfdSettime, {N(12), 0, 1000, 0, 1000, 0}), 0);
+    value(Call::kTimerfdTicks, {N(12), 5});
+    EXPECT_EQ(value(Call::kMemfdCreate, {1}), 13);
+    EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kDirectory), kODirectory}), 14);
+    EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kRegular), kODirectory}), -kENOTDIR);
+    EXPECT_EQ(value(Call::kPrlimit, {100}), 0);
+    EXPECT_EQ(Do(exec, Call::kWatches, {5}).kind, Outcome::kSkipped);
+    EXPECT_EQ(seen.size(), kCalls - 1);
+  });
+}
+
+// --- Calls that do not return ----------------------------------------------------------------------------------------
+
+// Runs the body with a Watcher beside it.
+void Watched(int deadline_ms, const std::function<void(Exec&)>& body) {
+  CallMark mark;
+  std::atomic<bool> ready{false}, done{false};
+  std::thread thread([&] {
+    std::string why;
+    const auto exec = Exec::Open(&mark, &why);
+    ASSERT_NE(exec, nullptr) << why;
+    ready = true;
+    body(*exec);
+    done = true;
+  });
+  while (!ready) std::this_thread::yield();
+  Watcher watcher(&mark, deadline_ms);
+  while (!done) {
+    EXPECT_NE(watcher.Look(), Watcher::kHung);
+    std::this_thread::sleep_for(std::chrono::milliseconds(Watcher::kTickMs));
+  }
+  thread.join();
+}
+
+TEST(Watcher, ACallThatSleepsForEverIsBlocked) {
+  Watched(60, [](Exec& exec) {
+    ASSERT_EQ(Value(exec, Call::kEpollCreate1), 3);
+    const uint64_t forever = static_cast<uint64_t>(-1);
+    EXPECT_EQ(Do(exec, Call::kEpollWait, {N(3), kGood, 8, forever}).kind, Outcome::kBlocked);
+    EXPECT_EQ(Do(exec, Call::kEpollPwait2, {N(3), kGood, 8, M(Memory::kNull), 0, 0, kGood, 8}).kind, Outcome::kBlocked);
+    Do(exec, Call::kPipe2, {0});
+    EXPECT_EQ(Do(exec, Call::kRead, {N(4), kGood, 1}).kind, Outcome::kBlocked);
+    EXPECT_EQ(Do(exec, Call::kWrite, {N(5), kGood, 100'000}).kind, Outcome::kBlocked);
+    Do(exec, Call::kSocketpair, {kSockDgram, 0});
+    EXPECT_EQ(Do(exec, Call::kRecv, {N(6), kGood, 1, 0}).kind, Outcome::kBlocked);
+    Op poll = {.call = Call::kPoll, .npoll = 1};
+    poll.arg[0] = forever;
+    poll.set_poll(0, Fd::Literal(3), kIn);
+    Outcome out;
+    exec.Run(poll, &out);
+    EXPECT_EQ(out.kind, Outcome::kBlocked);
+    // What was interrupted left nothing behind.
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), kGood, 8, 0}), 0);
+  });
+}
+
+TEST(Watcher, AnInterruptionFromOutsideIsNoOutcome) {
+  CallMark mark;
+  std::atomic<bool> done{false};
+  std::thread thread([&] {
+    std::string why;
+    const auto exec = Exec::Open(&mark, &why);
+    ASSERT_NE(exec, nullptr) << why;
+    ASSERT_EQ(Value(*exec, Call::kEpollCreate1), 3);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(Value(*exec, Call::kEpollWait, {N(3), kGood, 8, 5}), 0);
+    done = true;
+  });
+  for (uint64_t last = 0; !done;) {
+    const uint64_t now = mark.sequence.load();
+    if ((now & 1) != 0 && now != last) syscall(SYS_tgkill, getpid(), mark.tid.load(), Exec::PokeSignal()), last = now;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  thread.join();
+}
+
+// --- Nothing left behind ---------------------------------------------------------------------------------------------
+
+TEST(Exec, LimitsAndDispositionsComeBackAndOthersKeepTheirDescriptors) {
+  rlimit before, after;
+  struct sigaction pipe_before, pipe_after, poke;
+  const int fd = eventfd(0, 0);
+  getrlimit(RLIMIT_NOFILE, &before);
+  sigaction(SIGPIPE, nullptr, &pipe_before);
+  OnThread([](Exec& exec) { EXPECT_EQ(Value(exec, Call::kPrlimit, {17}), 0); });
+  getrlimit(RLIMIT_NOFILE, &after);
+  sigaction(SIGPIPE, nullptr, &pipe_after);
+  sigaction(Exec::PokeSignal(), nullptr, &poke);
+  EXPECT_EQ(before.rlim_cur, after.rlim_cur);
+  EXPECT_EQ(before.rlim_max, after.rlim_max);
+  EXPECT_EQ(pipe_before.sa_handler, pipe_after.sa_handler);
+  EXPECT_EQ(poke.sa_handler, SIG_DFL);
+  EXPECT_EQ(fcntl(fd, F_GETFD), 0);
+  close(fd);
+}
+
+}  // namespace
+}  // namespace pollux

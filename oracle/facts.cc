@@ -1,0 +1,197 @@
+#include "oracle/facts.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sockios.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "model/abi.h"
+
+namespace pollux {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  operator int() const { return fd_; }  // NOLINT: it is the number
+
+ private:
+  int fd_;
+};
+
+// The text of a small file, or "".
+std::string Text(const char* path) {
+  const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
+  char text[4096];
+  const ssize_t n = file < 0 ? -1 : read(file, text, sizeof text);
+  return std::string(text, n > 0 ? static_cast<size_t>(n) : 0);
+}
+
+bool HasCapability(unsigned capability) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[capability / 32].effective >> capability % 32 & 1) != 0;
+}
+
+// --- Pipes -----------------------------------------------------------------------------------------------------------
+
+void MeasurePipes(Facts* facts) {
+  const long page = sysconf(_SC_PAGESIZE);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return;
+  const Descriptor reader(ends[0]), writer(ends[1]);
+  const int size = fcntl(writer, F_GETPIPE_SZ);
+  if (size > 0) facts->pipe_slots = size / page;
+  const long max = std::atol(Text("/proc/sys/fs/pipe-max-size").c_str());
+  if (max > 0) facts->pipe_max_slots = max / page;
+  // Asking is surest, as long as it costs no more than a few megabytes.
+  if (max > 0 && max <= 1 << 23) {
+    facts->pipe_unlimited = fcntl(writer, F_SETPIPE_SZ, 2 * max) > 0;
+  } else {
+    facts->pipe_unlimited = HasCapability(CAP_SYS_RESOURCE);
+  }
+}
+
+// --- AF_UNIX ---------------------------------------------------------------------------------------------------------
+
+// A socketpair whose messages' charges can be read.
+class Pair {
+ public:
+  explicit Pair(int type) {
+    if (socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds_) != 0) fds_[0] = fds_[1] = -1;
+  }
+  ~Pair() {
+    close(fds_[0]);
+    close(fds_[1]);
+  }
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+  int fd() const { return fds_[0]; }
+
+  // What a message of so many bytes is charged, or -1.
+  int64_t Charge(int64_t bytes) {
+    if (bytes > static_cast<int64_t>(data_.size())) data_.resize(static_cast<size_t>(bytes));
+    const size_t size = static_cast<size_t>(bytes);
+    if (send(fds_[0], data_.data(), size, MSG_NOSIGNAL) != bytes) return -1;
+    int charge = -1;
+    if (ioctl(fds_[0], SIOCOUTQ, &charge) != 0) charge = -1;
+    if (recv(fds_[1], data_.data(), size, 0) != bytes) return -1;
+    return charge;
+  }
+
+ private:
+  int fds_[2];
+  std::vector<char> data_ = std::vector<char>(1 << 16);
+};
+
+// The largest size that is charged `charge`, given that `low` is and `high` is not.
+int64_t LastOf(Pair& pair, int64_t charge, int64_t low, int64_t high) {
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (pair.Charge(middle) == charge ? low : high) = middle;
+  }
+  return low;
+}
+
+void MeasureUnix(Facts* facts) {
+  Pair dgram(SOCK_DGRAM), stream(SOCK_STREAM);
+  int sndbuf = 0;
+  socklen_t length = sizeof sndbuf;
+  if (getsockopt(stream.fd(), SOL_SOCKET, SO_SNDBUF, &sndbuf, &length) == 0) facts->unix_sndbuf = sndbuf;
+
+  // Linear buffers double from step to step; the first step that grows by less than the one before has pages.
+  std::vector<Facts::Step> steps;
+  int64_t growth = 0;
+  for (int64_t from = 1;;) {
+    const int64_t charge = dgram.Charge(from);
+    if (charge < 0) break;
+    if (!steps.empty()) {
+      if (charge - steps.back().charge < growth) break;
+      growth = charge - steps.back().charge;
+    }
+    const int64_t high = 1 << 16;
+    const int64_t last = LastOf(dgram, charge, from, high);
+    if (last + 1 >= high) break;
+    steps.push_back({last, charge});
+    from = last + 1;
+  }
+  if (steps.empty()) return;
+  facts->unix_charge = steps;
+  // Streams use pages beyond a smaller linear part, which is the end of a step too.
+  facts->unix_stream_linear = steps.back().bytes;
+  for (size_t i = 0; i + 1 < steps.size(); ++i) {
+    if (stream.Charge(steps[i].bytes + 1) != steps[i + 1].charge) {
+      facts->unix_stream_linear = steps[i].bytes;
+      break;
+    }
+  }
+  const char byte = 0;
+  facts->unix_oob = send(stream.fd(), &byte, 1, MSG_OOB | MSG_NOSIGNAL) == 1;
+}
+
+// --- Configuration ---------------------------------------------------------------------------------------------------
+
+void MeasureEpoll(Facts* facts) {
+  const Descriptor epoll(epoll_create1(EPOLL_CLOEXEC)), counter(eventfd(0, EFD_CLOEXEC));
+  epoll_event event = {.events = EPOLLIN | EPOLLWAKEUP, .data = {}};
+  if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, counter, &event) != 0) return;
+
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/thread-self/fdinfo/%d", static_cast<int>(epoll));
+  const std::string text = Text(path);
+  const size_t at = text.find("events:");
+  if (at != std::string::npos) {
+    facts->pm_sleep = (std::strtoul(text.c_str() + at + 7, nullptr, 16) & kWakeup) != 0;
+  }
+
+  struct {
+    uint32_t usecs;
+    uint16_t budget;
+    uint8_t prefer, pad;
+  } params = {0, 65, 0, 0};
+  // Where the requests are unknown (before 6.9) the profile says so.
+  facts->busy_poll = ioctl(epoll, kEpiocgparams, &params) == 0 || errno != EOPNOTSUPP;
+  params = {0, 65, 0, 0};
+  if (ioctl(epoll, kEpiocsparams, &params) == 0) {
+    facts->net_admin = true;
+  } else {
+    facts->net_admin = errno != EPERM && HasCapability(CAP_NET_ADMIN);
+  }
+}
+
+void MeasureTimerfd(Facts* facts) {
+  const Descriptor timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  uint64_t ticks = 1;
+  facts->timerfd_ticks = timer >= 0 && ioctl(timer, kTfdIocSetTicks, &ticks) == 0;
+}
+
+}  // namespace
+
+Facts MeasureFacts() {
+  Facts facts;
+  MeasurePipes(&facts);
+  MeasureUnix(&facts);
+  MeasureEpoll(&facts);
+  MeasureTimerfd(&facts);
+  return facts;
+}
+
+}  // namespace pollux

@@ -1,0 +1,125 @@
+#include "oracle/native.h"
+
+#include <sys/utsname.h>
+
+#include <chrono>
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "model/abi.h"
+#include "oracle/facts.h"
+
+namespace pollux {
+namespace {
+
+// One harmless op of every call; a kernel or filter that does not know the call answers ENOSYS or EPERM.
+std::vector<Op> Probes() {
+  const auto op = [](Call call, std::initializer_list<uint64_t> args = {}) {
+    Op o = {.call = call};
+    std::copy(args.begin(), args.end(), o.arg.begin());
+    return o;
+  };
+  const uint64_t none = Fd::Literal(-1).bits(), good = Memory().bits(), null = Memory(Memory::kNull).bits();
+  const uint64_t unused = Fd::Literal(1000).bits();
+  return {
+      op(Call::kEpollCreate, {1}),
+      op(Call::kEpollCreate1),
+      op(Call::kEpollCtl, {none, kCtlAdd, none, good, kIn}),
+      op(Call::kEpollWait, {none, good, 1, 0}),
+      op(Call::kEpollPwait, {none, good, 1, 0, null, 8}),
+      op(Call::kEpollPwait2, {none, good, 1, good, 0, 0, null, 8}),
+      op(Call::kPoll),
+      op(Call::kFdinfo, {Fd::Literal(3).bits()}),
+      op(Call::kClose, {none}),
+      op(Call::kCloseRange, {unused, unused, 0}),
+      op(Call::kDup, {none}),
+      op(Call::kDup2, {none, unused}),
+      op(Call::kDup3, {none, unused, 0}),
+      op(Call::kFcntl, {none, kFGetfd}),
+      op(Call::kRead, {none, good, 1}),
+      op(Call::kWrite, {none, good, 1}),
+      op(Call::kSend, {none, good, 1}),
+      op(Call::kRecv, {none, good, 1}),
+      op(Call::kShutdown, {none, kShutRd}),
+      op(Call::kPipe2),
+      op(Call::kEventfd),
+      op(Call::kSocketpair, {kSockStream}),
+      op(Call::kTimerfdCreate, {kClockMonotonic}),
+      op(Call::kTimerfdSettime, {none}),
+      op(Call::kMemfdCreate),
+      op(Call::kOpen, {static_cast<uint64_t>(Which::kRegular)}),
+      op(Call::kOpen, {static_cast<uint64_t>(Which::kDirectory)}),
+      op(Call::kOpen, {static_cast<uint64_t>(Which::kNull)}),
+      op(Call::kPrlimit, {1024}),
+  };
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NativeTarget>> NativeTarget::Open(const TargetOptions& options) {
+  utsname name;
+  uname(&name);
+  std::unique_ptr<NativeTarget> target(new NativeTarget);
+  if (!ProfileForRelease(name.release, &target->profile_)) {
+    return absl::UnavailableError(absl::StrCat("there is no profile for kernel ", name.release));
+  }
+  CallMark* mark = options.mark != nullptr ? options.mark : &target->mark_;
+  if (options.mark == nullptr) {
+    // Before the descriptor table becomes this thread's alone: a thread started later would share it.
+    mark->Here();
+    std::atomic<bool> ready{false};
+    target->watcher_ = std::thread([t = target.get(), deadline = options.deadline_ms, &ready] {
+      Watcher watcher(&t->mark_, deadline);
+      watcher.Look();
+      ready.store(true);
+      ready.notify_one();
+      while (!t->stop_.load()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(Watcher::kTickMs));
+        watcher.Look();
+      }
+    });
+    ready.wait(false);
+  }
+  std::string why;
+  target->exec_ = Exec::Open(mark, &why);
+  if (target->exec_ == nullptr) return absl::UnavailableError(why);
+  target->facts_ = MeasureFacts();
+  target->ProbeCalls();
+  return target;
+}
+
+NativeTarget::~NativeTarget() {
+  stop_.store(true);
+  if (watcher_.joinable()) watcher_.join();
+}
+
+void NativeTarget::ProbeCalls() {
+  exec_->Reset();
+  Outcome out;
+  for (const Op& op : Probes()) {
+    exec_->Run(op, &out);
+    const char*& why = lacks_[static_cast<size_t>(op.call)];
+    if (out.kind == Outcome::kSkipped) why = out.note;
+    if (out.kind == Outcome::kError && (out.error == kENOSYS || out.error == kEPERM)) why = "refused by this kernel";
+    if (op.call == Call::kOpen && out.kind == Outcome::kError) why = "a file is missing";
+    if (op.call == Call::kFdinfo && out.kind != Outcome::kRecords) why = "no /proc/thread-self/fdinfo";
+  }
+  if (!facts_.busy_poll) {
+    lacks_[static_cast<size_t>(Call::kEpiocSparams)] = "no CONFIG_NET_RX_BUSY_POLL";
+    lacks_[static_cast<size_t>(Call::kEpiocGparams)] = "no CONFIG_NET_RX_BUSY_POLL";
+  }
+  if (!facts_.timerfd_ticks) lacks_[static_cast<size_t>(Call::kTimerfdTicks)] = "no CONFIG_CHECKPOINT_RESTORE";
+  exec_->Reset();
+}
+
+void NativeTarget::Reset() { exec_->Reset(); }
+
+void NativeTarget::Run(const Op& op, Outcome* out) { exec_->Run(op, out); }
+
+bool NativeTarget::FactsHold() {
+  exec_->Reset();
+  return MeasureFacts() == facts_;
+}
+
+}  // namespace pollux

@@ -1,0 +1,130 @@
+#include "oracle/own_thread.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "oracle/watcher.h"
+
+namespace pollux {
+namespace {
+
+enum Request : int { kNone, kReset, kRun, kFactsHold, kQuit };
+
+}  // namespace
+
+// Shared by both sides, so that it outlives either.
+struct OwnThread::Thread {
+  CallMark mark;
+  std::mutex mutex;
+  std::condition_variable asked, answered;
+  int request = kNone;
+  bool answer = false;
+  Op op;
+  Outcome outcome;
+  absl::Status status;
+  std::unique_ptr<Target> target;  // opened, used and destroyed on the thread
+  std::optional<Watcher> watcher;  // the caller's
+
+  void Main(const Opener& opener) {
+    absl::StatusOr<std::unique_ptr<Target>> opened = opener(&mark);
+    std::unique_lock lock(mutex);
+    status = opened.status();
+    if (opened.ok()) target = *std::move(opened);
+    for (int todo = kReset;;) {
+      if (todo != kReset || target != nullptr) {
+        lock.unlock();
+        if (todo == kReset) target->Reset();
+        if (todo == kRun) target->Run(op, &outcome);
+        const bool hold = todo != kFactsHold || target->FactsHold();
+        if (todo == kQuit) target.reset();
+        lock.lock();
+        answer = hold;
+      }
+      request = kNone;
+      answered.notify_one();
+      if (todo == kQuit || target == nullptr) return;
+      asked.wait(lock, [this] { return request != kNone; });
+      todo = request;
+    }
+  }
+};
+
+absl::StatusOr<std::unique_ptr<Target>> OwnThread::Open(Opener opener, int deadline_ms) {
+  std::unique_ptr<OwnThread> own(new OwnThread);
+  own->opener_ = std::move(opener);
+  own->deadline_ms_ = deadline_ms;
+  if (absl::Status status = own->Start(); !status.ok()) return status;
+  const Target& target = *own->thread_->target;
+  own->name_ = target.name();
+  own->profile_ = target.profile();
+  own->facts_ = target.facts();
+  for (size_t c = 0; c < kCalls; ++c) own->lacks_[c] = target.Lacks(static_cast<Call>(c));
+  return own;
+}
+
+absl::Status OwnThread::Start() {
+  thread_ = std::make_shared<Thread>();
+  thread_->request = kReset;
+  std::thread([thread = thread_, opener = opener_] { thread->Main(opener); }).detach();
+  std::unique_lock lock(thread_->mutex);
+  thread_->answered.wait(lock, [this] { return thread_->request == kNone; });
+  if (!thread_->status.ok()) {
+    const absl::Status status = thread_->status;
+    lock.unlock();
+    thread_ = nullptr;
+    return status;
+  }
+  thread_->watcher.emplace(&thread_->mark, deadline_ms_);
+  thread_->watcher->Look();  // opens what it needs while there are numbers
+  return absl::OkStatus();
+}
+
+OwnThread::~OwnThread() { Stop(); }
+
+void OwnThread::Stop() {
+  if (thread_ != nullptr) Ask(kQuit);
+  thread_ = nullptr;
+}
+
+// Has the thread do it; false if it hangs, and is then given up.
+bool OwnThread::Ask(int request) {
+  std::unique_lock lock(thread_->mutex);
+  thread_->request = request;
+  thread_->asked.notify_one();
+  const auto tick = std::chrono::milliseconds(Watcher::kTickMs);
+  while (!thread_->answered.wait_for(lock, tick, [this] { return thread_->request == kNone; })) {
+    lock.unlock();
+    const bool hung = thread_->watcher->Look() == Watcher::kHung;
+    lock.lock();
+    if (hung && thread_->request != kNone) {
+      lock.unlock();
+      thread_ = nullptr;
+      return false;
+    }
+  }
+  return true;
+}
+
+void OwnThread::Reset() {
+  if (thread_ == nullptr && !Start().ok()) return;
+  Ask(kReset);
+}
+
+void OwnThread::Run(const Op& op, Outcome* out) {
+  if (thread_ != nullptr) {
+    thread_->op = op;
+    if (Ask(kRun)) {
+      std::swap(*out, thread_->outcome);
+      return;
+    }
+  }
+  out->Clear();
+  out->kind = Outcome::kHung;
+}
+
+bool OwnThread::FactsHold() { return thread_ == nullptr || (Ask(kFactsHold) && thread_->answer); }
+
+}  // namespace pollux
