@@ -1,3 +1,5 @@
+// The laws of the binary form: round trip, totality, prefixes; and that its bytes keep their meaning.
+
 #include "model/binary.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// The text form: the example of DESIGN 1, round trips, spellings, names, and where errors are placed.
+
 #include "model/text.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// Comparing and relinking: outcomes, bindings, canonical ops, removal.
+
 #include "model/trace.h"
 
 #include <gtest/gtest.h>
