@@ -44,7 +44,7 @@ std::set<std::string> Descriptors() {
   std::set<std::string> names;
   DIR* dir = opendir("/proc/thread-self/fd");
   for (const dirent* e = readdir(dir); e != nullptr; e = readdir(dir)) names.insert(e->d_name);
-  names.erase(std::to_string(dirfd(dir)));
+  for (const std::string& own : {std::string("."), std::string(".."), std::to_string(dirfd(dir))}) names.erase(own);
   closedir(dir);
   return names;
 }

@@ -3,10 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <thread>
-
-#include "oracle/watcher.h"
 
 namespace pollux {
 namespace {
@@ -26,7 +23,6 @@ struct OwnThread::Thread {
   Outcome outcome;
   absl::Status status;
   std::unique_ptr<Target> target;  // opened, used and destroyed on the thread
-  std::optional<Watcher> watcher;  // the caller's
 
   void Main(const Opener& opener) {
     absl::StatusOr<std::unique_ptr<Target>> opened = opener(&mark);
@@ -77,16 +73,13 @@ absl::Status OwnThread::Start() {
     thread_ = nullptr;
     return status;
   }
-  thread_->watcher.emplace(&thread_->mark, deadline_ms_);
-  thread_->watcher->Look();  // opens what it needs while there are numbers
+  watcher_.emplace(&thread_->mark, deadline_ms_);
+  watcher_->Look();  // opens what it needs while there are numbers
   return absl::OkStatus();
 }
 
-OwnThread::~OwnThread() { Stop(); }
-
-void OwnThread::Stop() {
+OwnThread::~OwnThread() {
   if (thread_ != nullptr) Ask(kQuit);
-  thread_ = nullptr;
 }
 
 // Has the thread do it; false if it hangs, and is then given up.
@@ -97,10 +90,11 @@ bool OwnThread::Ask(int request) {
   const auto tick = std::chrono::milliseconds(Watcher::kTickMs);
   while (!thread_->answered.wait_for(lock, tick, [this] { return thread_->request == kNone; })) {
     lock.unlock();
-    const bool hung = thread_->watcher->Look() == Watcher::kHung;
+    const bool hung = watcher_->Look() == Watcher::kHung;
     lock.lock();
     if (hung && thread_->request != kNone) {
       lock.unlock();
+      watcher_.reset();
       thread_ = nullptr;
       return false;
     }

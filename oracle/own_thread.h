@@ -7,13 +7,16 @@
 #ifndef POLLUX_ORACLE_OWN_THREAD_H_
 #define POLLUX_ORACLE_OWN_THREAD_H_
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "oracle/exec.h"
 #include "oracle/target.h"
+#include "oracle/watcher.h"
 
 namespace pollux {
 
@@ -37,7 +40,6 @@ class OwnThread : public Target {
   OwnThread() = default;
   absl::Status Start();
   bool Ask(int request);
-  void Stop();
 
   Opener opener_;
   int deadline_ms_ = 0;
@@ -46,6 +48,7 @@ class OwnThread : public Target {
   Facts facts_;
   std::array<const char*, kCalls> lacks_ = {};
   std::shared_ptr<Thread> thread_;  // null: hung
+  std::optional<Watcher> watcher_;  // of thread_->mark
 };
 
 }  // namespace pollux
