@@ -29,7 +29,7 @@ void Model::ReleaseInstance(Id id) {
 void Model::Notify(List& queue, uint32_t key) {
   Id id = queue.head;
   for (uint32_t i = queue.size; i > 0 && id != kNil; --i) {
-    const Watcher w = state_.watchers[id];
+    const WaitEntry w = state_.entries[id];
     Callback(w.item, key);
     id = w.in_queue.next;
   }
@@ -199,17 +199,17 @@ Errno Model::CtlAdd(Id instance, Id target, int32_t fd, uint32_t events, uint64_
   }
 
   if (List* queue = QueueOf(target)) {
-    const Id watcher = state_.watchers.New();
-    Watcher& w = state_.watchers[watcher];
+    const Id entry = state_.entries.New();
+    WaitEntry& w = state_.entries[entry];
     w.item = id;
     w.exclusive = rules_(Rule::kAddExclusiveTail, (events & kExclusive) != 0 && !Has(Quirk::kNoExclusive), id);
-    state_.items[id].watcher = watcher;
+    state_.items[id].entry = entry;
     if (w.exclusive) {
-      QueueList::PushBack(state_.watchers, *queue, watcher);
+      QueueList::PushBack(state_.entries, *queue, entry);
     } else if (rules_(Rule::kAddHead, true, id)) {
-      QueueList::PushFront(state_.watchers, *queue, watcher);
+      QueueList::PushFront(state_.entries, *queue, entry);
     } else {
-      QueueList::PushBack(state_.watchers, *queue, watcher);
+      QueueList::PushBack(state_.entries, *queue, entry);
     }
   }
   const uint32_t revents = PollItem(id);
@@ -237,10 +237,10 @@ Errno Model::CtlMod(Id id, uint32_t events, uint64_t data) {
 void Model::RemoveItem(Id id) {
   const Item item = state_.items[id];
   if (id == kNil || item.instance == kNil) return;
-  if (item.watcher != kNil) {
-    if (List* queue = QueueOf(item.file)) QueueList::Remove(state_.watchers, *queue, item.watcher);
-    state_.watchers[item.watcher] = Watcher();
-    state_.watchers.Free(item.watcher);
+  if (item.entry != kNil) {
+    if (List* queue = QueueOf(item.file)) QueueList::Remove(state_.entries, *queue, item.entry);
+    state_.entries[item.entry] = WaitEntry();
+    state_.entries.Free(item.entry);
   }
   if (rules_(Rule::kRemoveUnlinks, item.linked, id)) {
     ReadyList::Remove(state_.items, state_.instances[item.instance].ready, id);
@@ -277,7 +277,7 @@ void Model::EpollWaits(const Op& op, Outcome* out) {
     }
   }
   const Memory mask = op.mem(mask_slot);
-  const uint64_t size = op.arg[mask_slot + 2];
+  const uint64_t size = op.arg[mask_slot + 1];
   if (!rules_(Rule::kPwaitMaskNull, mask.kind() == Memory::kNull)) {
     if (rules_(Rule::kPwaitMaskSize, size != 8)) return out->Error(kEINVAL);
     if (rules_(Rule::kPwaitMaskFault, !InRange(mask) || Copyable(mask, false) < 1)) return out->Error(kEFAULT);

@@ -69,7 +69,7 @@ Id Model::NewFile(FileType type, uint32_t flags, Id object) {
   File& f = state_.files[id];
   f.type = type, f.flags = flags, f.object = object;
   const uint32_t access = flags & 3;
-  f.readable = access != kOWronly, f.writable = access != kORdonly;
+  f.readable = access == kORdonly || access == kORdwr, f.writable = access == kOWronly || access == kORdwr;
   return id;
 }
 

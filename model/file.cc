@@ -148,19 +148,22 @@ void Model::Shutdown(const Op& op, Outcome* out) {
 void Model::OpenFile(const Op& op, Outcome* out) {
   static constexpr FileType kTypes[] = {FileType::kRegular, FileType::kDirectory, FileType::kNull};
   const uint32_t which = op.u32(0), flags = op.u32(1);
-  if (which > 2 || (flags & ~(kOPath | kOCloexec | kONonblock | kOLargefile)) != 0) {
+  if (which > 2 || (flags & ~(kOWronly | kORdwr | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory | kOLargefile)) != 0) {
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "open: flags that depend on the filesystem";
     return;
   }
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
+  if (rules_(Rule::kOpenNotDirectory, (flags & kODirectory) != 0 && kTypes[which] != FileType::kDirectory)) {
+    return out->Error(kENOTDIR);
+  }
   Id file;
   if (rules_(Rule::kOpenPath, (flags & kOPath) != 0)) {
-    file = NewFile(FileType::kPath, flags & (kOPath | kOCloexec), kNil);
+    file = NewFile(FileType::kPath, flags & (kOPath | kODirectory), kNil);
     state_.files[file].readable = state_.files[file].writable = false;
   } else {
     const Id plain = state_.plains.New();
     state_.plains[plain].size = INT64_MAX / 2;  // a program is larger than what a trace reads
-    file = NewFile(kTypes[which], flags | kOLargefile, plain);
+    file = NewFile(kTypes[which], (flags & ~kOCloexec) | kOLargefile, plain);
   }
   Open(file, (flags & kOCloexec) != 0, out);
 }

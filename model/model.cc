@@ -51,13 +51,13 @@ void Model::Run(const Op& op, Outcome* out) {
 }
 
 void Model::Prlimit(const Op& op, Outcome* out) {
-  state_.nofile = static_cast<int64_t>(op.arg[1]);
+  state_.nofile = op.num(0);
   out->Value(0);
 }
 
 // A language op, not a system call: from here on n more watches fit under fs.epoll.max_user_watches.
 void Model::Watches(const Op& op, Outcome* out) {
-  state_.watches_left = static_cast<int64_t>(op.arg[0]);
+  state_.watches_left = op.num(0);
   out->Value(0);
 }
 

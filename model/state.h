@@ -99,13 +99,13 @@ struct ListOps {
 // --- Notify queues -------------------------------------------------------------------------------------------------
 
 // An entry of a notify queue (wait queue): today always an epoll item's.
-struct Watcher {
+struct WaitEntry {
   Hook in_queue;
   Id queue = kNil;
   Id item = kNil;
   bool exclusive = false;
 };
-using QueueList = ListOps<Watcher, &Watcher::in_queue>;
+using QueueList = ListOps<WaitEntry, &WaitEntry::in_queue>;
 
 // --- Files ---------------------------------------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ struct Plain {
 // One entry of an interest list: key (file, fd), mask and data.
 struct Item {
   Hook in_ready, in_file, in_instance;
-  Id instance = kNil, file = kNil, watcher = kNil;
+  Id instance = kNil, file = kNil, entry = kNil;
   int32_t fd = -1;
   uint32_t events = 0;
   uint64_t data = 0;
@@ -234,7 +234,7 @@ struct State {
   static constexpr int64_t kNoLimit = int64_t{1} << 62;
 
   Table<File> files;
-  Table<Watcher> watchers;
+  Table<WaitEntry> entries;
   Table<Item> items;
   Table<Instance> instances;
   Table<Pipe> pipes;
@@ -250,7 +250,7 @@ struct State {
 
   void Reset() {
     fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
-    files.Clear(), watchers.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
+    files.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
     eventfds.Clear(), timerfds.Clear(), sockets.Clear(), messages.Clear(), plains.Clear();
     index.clear(), released.clear(), generation = 0;
   }

@@ -70,7 +70,11 @@ void Model::TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out
   }
   const uint64_t ticks = t.ticks;
   t.ticks = 0;
-  if (rules_(Rule::kMemoryFault, Copyable(memory, true) < 8)) return out->Error(kEFAULT);
+  const int64_t room = Copyable(memory, true);
+  if (Has(Quirk::kTimerfdReadFaults) && room < 8) return out->Error(kEFAULT);
+  if (rules_(Rule::kMemoryFault, room == 0)) return out->Error(kEFAULT);
+  // copy_to_iter(): what could be copied is the result.
+  if (rules_(Rule::kTimerfdReadPartial, room < 8)) return out->Value(room);
   out->Value(8);
   out->has_payload = true, out->payload = ticks;
 }

@@ -191,7 +191,8 @@ void Model::MessageSend(Id id, Memory memory, int64_t n, Outcome* out) {
     if (error != kOK) return out->Error(error);
   }
   const Id peer = s.peer;
-  if (rules_(Rule::kUnixNotConnected, peer == kNil, id)) return out->Error(kENOTCONN);
+  const bool connected = !rules_(Rule::kUnixNotConnected, peer == kNil, id);
+  if (!connected && Has(Quirk::kUnixPeerFirst)) return out->Error(kENOTCONN);
   if (rules_(Rule::kUnixTooLong, n > facts_.unix_sndbuf - 32, id)) return out->Error(kEMSGSIZE);
   const Errno error = TakeError(s);
   if (error != kOK) return out->Error(error);
@@ -205,6 +206,7 @@ void Model::MessageSend(Id id, Memory memory, int64_t n, Outcome* out) {
     out->Error(why);
   };
   if (rules_(Rule::kMemoryFault, n > Copyable(memory, false))) return fail(kEFAULT);
+  if (!connected) return fail(kENOTCONN);
   if (rules_(Rule::kUnixPeerDead, state_.sockets[peer].dead, peer)) {
     if (seqpacket) return fail(kEPIPE);
     s.peer = kNil, s.connected = false;
@@ -327,7 +329,11 @@ void Model::UnixRelease(Id id) {
   if (rules_(Rule::kUnixReleaseReachesPeer, peer != kNil && s.type != kSockDgram, id)) {
     Socket& p = state_.sockets[peer];
     p.shut_rd = p.shut_wr = true;
-    if (rules_(Rule::kUnixReset, s.messages.size > 0, id)) p.error = kECONNRESET;
+    // An empty message at the head is taken for the placeholder that out-of-band data leaves behind.
+    const Message& first = state_.messages[s.messages.head];
+    const bool placeholder = s.messages.size > 0 && first.bytes == first.consumed && facts_.unix_oob;
+    const bool skipped = !Has(Quirk::kUnixEmptyCounts) && rules_(Rule::kUnixResetSkipsEmpty, placeholder, id);
+    if (rules_(Rule::kUnixReset, s.messages.size > (skipped ? 1u : 0u), id)) p.error = kECONNRESET;
     if (rules_(Rule::kUnixReleaseWakesPeer, true, id)) Notify(p.queue, 0);
   }
   while (s.messages.size > 0) {

@@ -628,7 +628,7 @@ void Exec::CollectBytes(const Op& op, const SystemCall& c, long result, Outcome*
     out->Error(static_cast<Errno>(-result));
   } else {
     out->value[0] = result;
-    if (result == 8 && used == 8) {
+    if (result == 8 && c.room >= 8) {
       std::memcpy(&out->payload, c.buffer, 8);
       const bool truncated_stream =
           op.call == Call::kRecv && (op.u32(3) & kMsgTrunc) != 0 && std::memcmp(c.buffer, Painted(), 8) == 0;

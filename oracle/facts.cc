@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "model/abi.h"
+#include "model/state.h"
 
 namespace pollux {
 namespace {
@@ -183,6 +185,20 @@ void MeasureTimerfd(Facts* facts) {
   facts->timerfd_ticks = timer >= 0 && ioctl(timer, kTfdIocSetTicks, &ticks) == 0;
 }
 
+// Whether O_DIRECT can be switched on is up to each file system.
+void MeasureDirectIo(Facts* facts) {
+  const auto ask = [facts](FileType type, int number) {
+    const Descriptor file(number);
+    if (file < 0) return;
+    const int flags = fcntl(file, F_GETFL);
+    if (fcntl(file, F_SETFL, flags | O_DIRECT) == 0) facts->direct_io |= 1u << static_cast<unsigned>(type);
+  };
+  ask(FileType::kRegular, open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  ask(FileType::kDirectory, open("/", O_RDONLY | O_CLOEXEC));
+  ask(FileType::kNull, open("/dev/null", O_RDONLY | O_CLOEXEC));
+  ask(FileType::kMemfd, memfd_create("pollux", MFD_CLOEXEC));
+}
+
 }  // namespace
 
 Facts MeasureFacts() {
@@ -191,6 +207,7 @@ Facts MeasureFacts() {
   MeasureUnix(&facts);
   MeasureEpoll(&facts);
   MeasureTimerfd(&facts);
+  MeasureDirectIo(&facts);
   return facts;
 }
 
