@@ -34,26 +34,36 @@ class Describer {
     const pollux::File& f = s_.files[id];
     std::string t;
     switch (f.type) {
-      case FileType::kNone: return "nothing";
-      case FileType::kPath: return "O_PATH";
-      case FileType::kRegular: return "regular file";
-      case FileType::kDirectory: return "directory";
-      case FileType::kMemfd: return "memfd";
-      case FileType::kNull: return "/dev/null";
+      case FileType::kNone:
+        return "nothing";
+      case FileType::kPath:
+        return "O_PATH";
+      case FileType::kRegular:
+        return "regular file";
+      case FileType::kDirectory:
+        return "directory";
+      case FileType::kMemfd:
+        return "memfd";
+      case FileType::kNull:
+        return "/dev/null";
       case FileType::kEpoll: {
         const Instance& e = s_.instances[f.object];
         return "epoll, " + std::to_string(e.items.size) + " items";
       }
       case FileType::kPipe: {
         const Pipe& p = s_.pipes[f.object];
-        t = std::string("pipe, ") + (f.readable ? "reading" : "writing") + " end, " + std::to_string(p.slots.size) + "/" +
-            std::to_string(p.max_slots) + " slots";
+        t = std::string("pipe, ") + (f.readable ? "reading" : "writing") + " end, " + std::to_string(p.slots.size) +
+            "/" + std::to_string(p.max_slots) + " slots";
         if (p.writers == 0) t += ", no writer";
         if (p.readers == 0) t += ", no reader";
         break;
       }
-      case FileType::kEventfd: t = "eventfd, count " + std::to_string(s_.eventfds[f.object].count); break;
-      case FileType::kTimerfd: t = "timerfd, " + std::to_string(s_.timerfds[f.object].ticks) + " ticks"; break;
+      case FileType::kEventfd:
+        t = "eventfd, count " + std::to_string(s_.eventfds[f.object].count);
+        break;
+      case FileType::kTimerfd:
+        t = "timerfd, " + std::to_string(s_.timerfds[f.object].ticks) + " ticks";
+        break;
       case FileType::kUnix: {
         const Socket& s = s_.sockets[f.object];
         t = s.type == kSockStream ? "unix stream" : s.type == kSockDgram ? "unix datagram" : "unix seqpacket";

@@ -52,8 +52,7 @@ void Model::ReleaseFiles() {
     state_.released.pop_back();
     if (state_.files[file].type == FileType::kNone) continue;
     // eventpoll_release_file(): items of every instance go first, then the file's own release notifies.
-    while (state_.files[file].items.size > 0 &&
-           rules_(Rule::kFileReleaseItems, true, file)) {
+    while (state_.files[file].items.size > 0 && rules_(Rule::kFileReleaseItems, true, file)) {
       RemoveItem(state_.files[file].items.head);
     }
     Release(file);
@@ -175,14 +174,17 @@ void Model::Fcntl(const Op& op, Outcome* out) {
       Install(to, id, rules_(Rule::kFdCloexec, cmd == kFDupfdCloexec));
       return out->Value(to);
     }
-    case kFGetfd: return out->Value(rules_(Rule::kFdGetCloexec, state_.fds[fd].cloexec) ? 1 : 0);
+    case kFGetfd:
+      return out->Value(rules_(Rule::kFdGetCloexec, state_.fds[fd].cloexec) ? 1 : 0);
     case kFSetfd:
       state_.fds[fd].cloexec = rules_(Rule::kFdSetCloexec, (arg & 1) != 0);
       return out->Value(0);
-    case kFGetfl: return out->Value(f.flags);
+    case kFGetfl:
+      return out->Value(f.flags);
     case kFSetfl: {
       const bool pipe = f.type == FileType::kPipe;
-      if (rules_(Rule::kSetflDirect, !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
+      if (rules_(Rule::kSetflDirect,
+                 !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
         return out->Error(kEINVAL);
       }
       // fasync exists for pipes and sockets only: elsewhere O_ASYNC is dropped silently.
@@ -196,7 +198,8 @@ void Model::Fcntl(const Op& op, Outcome* out) {
       if (rules_(Rule::kPipeSizeNotPipe, f.type != FileType::kPipe, id)) return out->Error(kEBADF);
       if (cmd == kFGetpipeSz) return out->Value(state_.pipes[f.object].max_slots * 4096);
       return SetPipeSize(f, static_cast<int64_t>(static_cast<uint32_t>(arg)), out);
-    default: return out->Error(kEINVAL);
+    default:
+      return out->Error(kEINVAL);
   }
 }
 

@@ -17,15 +17,18 @@ bool Model::CanPoll(Id file) const {
     case FileType::kPipe:
     case FileType::kEventfd:
     case FileType::kUnix:
-    case FileType::kTimerfd: return true;
-    default: return false;
+    case FileType::kTimerfd:
+      return true;
+    default:
+      return false;
   }
 }
 
 List* Model::QueueOf(Id file) {
   const File& f = state_.files[file];
   switch (f.type) {
-    case FileType::kEpoll: return &state_.instances[f.object].queue;
+    case FileType::kEpoll:
+      return &state_.instances[f.object].queue;
     case FileType::kPipe: {
       Pipe& p = state_.pipes[f.object];
       p.polled = true;
@@ -33,20 +36,28 @@ List* Model::QueueOf(Id file) {
       const bool reader = rules_(Rule::kPipeReadQueue, f.readable, file) || Has(Quirk::kPipeOneQueue);
       return reader ? &p.readers_queue : &p.writers_queue;
     }
-    case FileType::kEventfd: return &state_.eventfds[f.object].queue;
-    case FileType::kUnix: return &state_.sockets[f.object].queue;
-    case FileType::kTimerfd: return &state_.timerfds[f.object].queue;
-    default: return nullptr;
+    case FileType::kEventfd:
+      return &state_.eventfds[f.object].queue;
+    case FileType::kUnix:
+      return &state_.sockets[f.object].queue;
+    case FileType::kTimerfd:
+      return &state_.timerfds[f.object].queue;
+    default:
+      return nullptr;
   }
 }
 
 uint32_t Model::PollMask(Id file) {
   const File& f = state_.files[file];
   switch (f.type) {
-    case FileType::kEpoll: return PollInstance(f.object);
-    case FileType::kPipe: return state_.pipes[f.object].polled = true, PipeMask(f);
-    case FileType::kEventfd: return EventfdMask(state_.eventfds[f.object]);
-    case FileType::kUnix: return UnixMask(state_.sockets[f.object]);
+    case FileType::kEpoll:
+      return PollInstance(f.object);
+    case FileType::kPipe:
+      return state_.pipes[f.object].polled = true, PipeMask(f);
+    case FileType::kEventfd:
+      return EventfdMask(state_.eventfds[f.object]);
+    case FileType::kUnix:
+      return UnixMask(state_.sockets[f.object]);
     case FileType::kTimerfd:
       return rules_(Rule::kTimerfdIn, state_.timerfds[f.object].ticks > 0, file) ? kIn : 0;
     default:
@@ -58,16 +69,23 @@ uint32_t Model::PollMask(Id file) {
 void Model::Release(Id file) {
   const File f = state_.files[file];
   switch (f.type) {
-    case FileType::kEpoll: return ReleaseInstance(f.object);
-    case FileType::kPipe: return PipeRelease(f);
-    case FileType::kEventfd: return state_.eventfds.Free(f.object);
-    case FileType::kUnix: return UnixRelease(f.object);
-    case FileType::kTimerfd: return state_.timerfds.Free(f.object);
+    case FileType::kEpoll:
+      return ReleaseInstance(f.object);
+    case FileType::kPipe:
+      return PipeRelease(f);
+    case FileType::kEventfd:
+      return state_.eventfds.Free(f.object);
+    case FileType::kUnix:
+      return UnixRelease(f.object);
+    case FileType::kTimerfd:
+      return state_.timerfds.Free(f.object);
     case FileType::kRegular:
     case FileType::kDirectory:
     case FileType::kMemfd:
-    case FileType::kNull: return state_.plains.Free(f.object);
-    default: return;
+    case FileType::kNull:
+      return state_.plains.Free(f.object);
+    default:
+      return;
   }
 }
 
@@ -82,14 +100,18 @@ void Model::Read(const Op& op, Outcome* out) {
   if (rules_(Rule::kEpollNoReadWrite, f.type == FileType::kEpoll, id)) return out->Error(kEINVAL);
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
   switch (f.type) {
-    case FileType::kPipe: return PipeRead(f, memory, n, out);
-    case FileType::kEventfd: return EventfdRead(f, memory, n, out);
-    case FileType::kTimerfd: return TimerfdRead(f, memory, n, out);
+    case FileType::kPipe:
+      return PipeRead(f, memory, n, out);
+    case FileType::kEventfd:
+      return EventfdRead(f, memory, n, out);
+    case FileType::kTimerfd:
+      return TimerfdRead(f, memory, n, out);
     case FileType::kUnix:
       // sock_read_iter(): an empty read does not reach the socket.
       if (rules_(Rule::kUnixReadNothing, n == 0)) return out->Value(0);
       return UnixRecv(f, memory, n, 0, out);
-    default: return PlainRead(state_.files[id], memory, n, out);
+    default:
+      return PlainRead(state_.files[id], memory, n, out);
   }
 }
 
@@ -104,10 +126,14 @@ void Model::Write(const Op& op, Outcome* out) {
   if (rules_(Rule::kTimerfdNoWrite, f.type == FileType::kTimerfd, id)) return out->Error(kEINVAL);
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
   switch (f.type) {
-    case FileType::kPipe: return PipeWrite(f, memory, n, out);
-    case FileType::kEventfd: return EventfdWrite(f, memory, n, op.arg[3], out);
-    case FileType::kUnix: return UnixSend(f, memory, n, 0, out);
-    default: return PlainWrite(state_.files[id], memory, n, out);
+    case FileType::kPipe:
+      return PipeWrite(f, memory, n, out);
+    case FileType::kEventfd:
+      return EventfdWrite(f, memory, n, op.arg[3], out);
+    case FileType::kUnix:
+      return UnixSend(f, memory, n, 0, out);
+    default:
+      return PlainWrite(state_.files[id], memory, n, out);
   }
 }
 
@@ -148,7 +174,8 @@ void Model::Shutdown(const Op& op, Outcome* out) {
 void Model::OpenFile(const Op& op, Outcome* out) {
   static constexpr FileType kTypes[] = {FileType::kRegular, FileType::kDirectory, FileType::kNull};
   const uint32_t which = op.u32(0), flags = op.u32(1);
-  if (which > 2 || (flags & ~(kOWronly | kORdwr | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory | kOLargefile)) != 0) {
+  if (which > 2 ||
+      (flags & ~(kOWronly | kORdwr | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory | kOLargefile)) != 0) {
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "open: flags that depend on the filesystem";
     return;
   }

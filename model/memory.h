@@ -15,10 +15,14 @@ inline bool InRange(Memory m) { return m.kind() != Memory::kKernel; }
 // Units (records or bytes) that can be copied before the fault.
 inline int64_t Copyable(Memory m, bool to_user) {
   switch (m.kind()) {
-    case Memory::kGood: return INT64_MAX;
-    case Memory::kReadonly: return to_user ? 0 : INT64_MAX;
-    case Memory::kFault: return m.records();
-    default: return 0;
+    case Memory::kGood:
+      return INT64_MAX;
+    case Memory::kReadonly:
+      return to_user ? 0 : INT64_MAX;
+    case Memory::kFault:
+      return m.records();
+    default:
+      return 0;
   }
 }
 

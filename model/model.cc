@@ -17,36 +17,63 @@ void Model::Run(const Op& op, Outcome* out) {
     case Call::kEpollCreate1:
       if (rules_(Rule::kCreateFlags, (op.u32(0) & ~kOCloexec) != 0)) return out->Error(kEINVAL);
       return EpollCreate(out, rules_(Rule::kCreateCloexec, (op.u32(0) & kOCloexec) != 0));
-    case Call::kEpollCtl: return EpollCtl(op, out);
+    case Call::kEpollCtl:
+      return EpollCtl(op, out);
     case Call::kEpollWait:
     case Call::kEpollPwait:
-    case Call::kEpollPwait2: return EpollWaits(op, out);
+    case Call::kEpollPwait2:
+      return EpollWaits(op, out);
     case Call::kEpiocSparams:
-    case Call::kEpiocGparams: return Params(op, out);
-    case Call::kIoctl: return Ioctl(op, out);
-    case Call::kPoll: return Poll(op, out);
-    case Call::kFdinfo: return Fdinfo(op, out);
-    case Call::kClose: return Close(op, out);
-    case Call::kCloseRange: return CloseRange(op, out);
-    case Call::kDup: return Dup(op, out);
-    case Call::kDup2: return Dup2(op, out);
-    case Call::kDup3: return Dup3(op, out);
-    case Call::kFcntl: return Fcntl(op, out);
-    case Call::kRead: return Read(op, out);
-    case Call::kWrite: return Write(op, out);
-    case Call::kSend: return Send(op, out);
-    case Call::kRecv: return Recv(op, out);
-    case Call::kShutdown: return Shutdown(op, out);
-    case Call::kPipe2: return Pipe2(op, out);
-    case Call::kEventfd: return EventfdCreate(op, out);
-    case Call::kSocketpair: return SocketPair(op, out);
-    case Call::kTimerfdCreate: return TimerfdCreate(op, out);
-    case Call::kTimerfdSettime: return TimerfdSettime(op, out);
-    case Call::kTimerfdTicks: return TimerfdTicks(op, out);
-    case Call::kMemfdCreate: return MemfdCreate(op, out);
-    case Call::kOpen: return OpenFile(op, out);
-    case Call::kPrlimit: return Prlimit(op, out);
-    case Call::kWatches: return Watches(op, out);
+    case Call::kEpiocGparams:
+      return Params(op, out);
+    case Call::kIoctl:
+      return Ioctl(op, out);
+    case Call::kPoll:
+      return Poll(op, out);
+    case Call::kFdinfo:
+      return Fdinfo(op, out);
+    case Call::kClose:
+      return Close(op, out);
+    case Call::kCloseRange:
+      return CloseRange(op, out);
+    case Call::kDup:
+      return Dup(op, out);
+    case Call::kDup2:
+      return Dup2(op, out);
+    case Call::kDup3:
+      return Dup3(op, out);
+    case Call::kFcntl:
+      return Fcntl(op, out);
+    case Call::kRead:
+      return Read(op, out);
+    case Call::kWrite:
+      return Write(op, out);
+    case Call::kSend:
+      return Send(op, out);
+    case Call::kRecv:
+      return Recv(op, out);
+    case Call::kShutdown:
+      return Shutdown(op, out);
+    case Call::kPipe2:
+      return Pipe2(op, out);
+    case Call::kEventfd:
+      return EventfdCreate(op, out);
+    case Call::kSocketpair:
+      return SocketPair(op, out);
+    case Call::kTimerfdCreate:
+      return TimerfdCreate(op, out);
+    case Call::kTimerfdSettime:
+      return TimerfdSettime(op, out);
+    case Call::kTimerfdTicks:
+      return TimerfdTicks(op, out);
+    case Call::kMemfdCreate:
+      return MemfdCreate(op, out);
+    case Call::kOpen:
+      return OpenFile(op, out);
+    case Call::kPrlimit:
+      return Prlimit(op, out);
+    case Call::kWatches:
+      return Watches(op, out);
   }
 }
 
@@ -73,8 +100,10 @@ bool Model::Blocks(const Op& op) const {
     case FileType::kPipe:
     case FileType::kEventfd:
     case FileType::kTimerfd:
-    case FileType::kUnix: break;
-    default: return false;
+    case FileType::kUnix:
+      break;
+    default:
+      return false;
   }
   // A copy answers exactly; blocking descriptors are rare in what asks this.
   Model probe(*this);

@@ -5,8 +5,8 @@
 // Not thread-safe.
 //
 // Where to look: fd_table.cc (descriptors), file.cc (what every file can do), pipe.cc, eventfd.cc, unix.cc,
-// timerfd.cc (one file type each), eventpoll.cc (ctl, wait, poll, notification), nesting.cc (loops and paths),
-// describe.cc (state in words).
+// timerfd.cc (one file type each), eventpoll.cc (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and
+// paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -73,7 +73,7 @@ class Model {
   bool Has(Quirk q) const { return profile_[q]; }
 
   // fd_table.cc
-  Id Usable(int32_t fd);            // FileAt without O_PATH files: what most calls see
+  Id Usable(int32_t fd);             // FileAt without O_PATH files: what most calls see
   int32_t LowestFree(int32_t from);  // -1 if none below RLIMIT_NOFILE
   void Install(int32_t fd, Id file, bool cloexec);
   void Uninstall(int32_t fd);

@@ -177,8 +177,8 @@ void Model::SetPipeSize(const File& file, int64_t bytes, Outcome* out) {
   int64_t slots = 1;
   while (slots * kPage < bytes) slots *= 2;
   if (rules_(Rule::kPipeSizeTooLarge, bytes > int64_t{1} << 31)) return out->Error(kEINVAL);
-  if (rules_(Rule::kPipeSizeLimit,
-             slots > p.max_slots && slots > facts_.pipe_max_slots && !facts_.pipe_unlimited, file.object)) {
+  if (rules_(Rule::kPipeSizeLimit, slots > p.max_slots && slots > facts_.pipe_max_slots && !facts_.pipe_unlimited,
+             file.object)) {
     return out->Error(kEPERM);
   }
   if (rules_(Rule::kPipeSizeBusy, slots < static_cast<int64_t>(p.slots.size), file.object)) return out->Error(kEBUSY);

@@ -66,11 +66,11 @@ struct Facts {
   std::vector<Step> unix_charge = {{192, 768}, {704, 1280}, {1728, 2304}, {3776, 4352}, {7872, 8448}, {16064, 16640}};
   int64_t unix_stream_linear = 3776;  // a stream buffer's linear part is at most this
   // Capabilities that are visible in results.
-  bool pm_sleep = false;         // EPOLLWAKEUP is kept (CONFIG_PM_SLEEP and CAP_BLOCK_SUSPEND)
-  bool busy_poll = true;         // CONFIG_NET_RX_BUSY_POLL: EPIOC*PARAMS exist
-  bool net_admin = true;         // CAP_NET_ADMIN: busy-poll budgets above 64 are allowed
-  bool timerfd_ticks = true;     // CONFIG_CHECKPOINT_RESTORE: TFD_IOC_SET_TICKS exists
-  bool unix_oob = true;          // CONFIG_AF_UNIX_OOB
+  bool pm_sleep = false;      // EPOLLWAKEUP is kept (CONFIG_PM_SLEEP and CAP_BLOCK_SUSPEND)
+  bool busy_poll = true;      // CONFIG_NET_RX_BUSY_POLL: EPIOC*PARAMS exist
+  bool net_admin = true;      // CAP_NET_ADMIN: busy-poll budgets above 64 are allowed
+  bool timerfd_ticks = true;  // CONFIG_CHECKPOINT_RESTORE: TFD_IOC_SET_TICKS exists
+  bool unix_oob = true;       // CONFIG_AF_UNIX_OOB
   // F_SETFL accepts O_DIRECT on: bit n for FileType n (regular, directory, memfd, null depend on the filesystem).
   uint32_t direct_io = 0;
   friend bool operator==(const Facts&, const Facts&) = default;

@@ -26,9 +26,12 @@ Rule FindRule(std::string_view id) {
 
 bool Rules::Override(Rule rule, bool value, uint32_t subject) {
   switch (action_[static_cast<size_t>(rule)]) {
-    case kFalse: return false;
-    case kTrue: return true;
-    default: return hook_->Decide(*model_, rule, value, subject);
+    case kFalse:
+      return false;
+    case kTrue:
+      return true;
+    default:
+      return hook_->Decide(*model_, rule, value, subject);
   }
 }
 

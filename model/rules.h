@@ -50,7 +50,8 @@ class Rules {
   // Asks a rule whose natural answer is `value`.
   bool operator()(Rule rule, bool value, uint32_t subject = 0) {
     const size_t r = static_cast<size_t>(rule);
-    if (action_[r] != 0) [[unlikely]] value = Override(rule, value, subject);
+    if (action_[r] != 0) [[unlikely]]
+      value = Override(rule, value, subject);
     // A decision that holds is a hit, one that does not is only a question: told apart without a branch.
     hits_[r] |= value;
     trail_[trail_size_ & (kTrail - 1)] = rule;

@@ -110,10 +110,17 @@ using QueueList = ListOps<WaitEntry, &WaitEntry::in_queue>;
 // --- Files ---------------------------------------------------------------------------------------------------------
 
 enum class FileType : uint8_t {
-  kNone,       // the null file
-  kPath,       // opened with O_PATH
-  kRegular, kDirectory, kMemfd, kNull,  // files without a poll operation
-  kEpoll, kPipe, kEventfd, kUnix, kTimerfd,
+  kNone,  // the null file
+  kPath,  // opened with O_PATH
+  kRegular,
+  kDirectory,
+  kMemfd,
+  kNull,  // files without a poll operation
+  kEpoll,
+  kPipe,
+  kEventfd,
+  kUnix,
+  kTimerfd,
 };
 
 // An open file description.
@@ -163,14 +170,14 @@ using MessageList = ListOps<Message, &Message::in_socket>;
 
 struct Socket {
   int32_t type = kSockStream;
-  int32_t refs = 0;                            // its file, sockets whose peer it is, buffers it sent
-  bool dead = false;                           // its file is gone (SOCK_DEAD)
-  bool shut_rd = false, shut_wr = false;       // RCV_SHUTDOWN, SEND_SHUTDOWN
-  bool connected = true;                       // sk_state is not TCP_CLOSE
-  Errno error = kOK;                           // sk_err
+  int32_t refs = 0;                       // its file, sockets whose peer it is, buffers it sent
+  bool dead = false;                      // its file is gone (SOCK_DEAD)
+  bool shut_rd = false, shut_wr = false;  // RCV_SHUTDOWN, SEND_SHUTDOWN
+  bool connected = true;                  // sk_state is not TCP_CLOSE
+  Errno error = kOK;                      // sk_err
   Id peer = kNil;
-  int64_t charge = 0;                          // bytes of its own buffers that are not freed yet
-  List messages;                               // receive queue
+  int64_t charge = 0;  // bytes of its own buffers that are not freed yet
+  List messages;       // receive queue
   List queue;
 };
 
@@ -188,9 +195,9 @@ struct Item {
   int32_t fd = -1;
   uint32_t events = 0;
   uint64_t data = 0;
-  bool linked = false;             // in the ready list (or the list a scan works on)
-  Rule queued_by = Rule::kNone;    // the rule that last put it on the ready list
-  Rule dropped_by = Rule::kNone;   // the rule that last took it off, or refused it
+  bool linked = false;            // in the ready list (or the list a scan works on)
+  Rule queued_by = Rule::kNone;   // the rule that last put it on the ready list
+  Rule dropped_by = Rule::kNone;  // the rule that last took it off, or refused it
 };
 using ReadyList = ListOps<Item, &Item::in_ready>;
 using FileItems = ListOps<Item, &Item::in_file>;
@@ -204,9 +211,9 @@ struct Instance {
   uint32_t usecs = 0;
   uint16_t budget = 0;
   uint8_t prefer = 0;
-  uint32_t visited = 0;        // generation of the last graph walk that came by
-  int32_t depth = 0;           // what that walk found
-  bool busy = false;           // a scan or an upward notification is at work here; only a planted loop comes back to it
+  uint32_t visited = 0;  // generation of the last graph walk that came by
+  int32_t depth = 0;     // what that walk found
+  bool busy = false;     // a scan or an upward notification is at work here; only a planted loop comes back to it
 };
 
 struct ItemKey {

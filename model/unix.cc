@@ -12,7 +12,7 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
-constexpr int64_t kFragments = 32768;     // UNIX_SKB_FRAGS_SZ: paged bytes of a stream buffer
+constexpr int64_t kFragments = 32768;      // UNIX_SKB_FRAGS_SZ: paged bytes of a stream buffer
 constexpr int64_t kMaxPages = 17 * kPage;  // MAX_SKB_FRAGS pages of a datagram
 constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;
 constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
