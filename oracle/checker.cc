@@ -112,6 +112,7 @@ Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vec
     std::vector<Outcome> until;
     Verdict first = Pass(&located, options, Observe::kAlways, &until);
     if (first.value == Verdict::kDiverges) {
+      located.resize(first.op + 1);
       *ops = std::move(located);
       if (outcomes != nullptr) *outcomes = std::move(until);
       verdict = std::move(first);

@@ -79,7 +79,8 @@ class Checker {
   Checker(Target* target, Model* model);
 
   // Runs the trace from Reset on. `ops` may be changed: with never_block, blocking ops are rewritten or removed;
-  // with observe_fdinfo and a difference, an fdinfo op is inserted. If `outcomes` is given it gets what each op did.
+  // with observe_fdinfo and a difference, they end with the fdinfo op that shows it first. If `outcomes` is given it
+  // gets what each op did.
   Verdict Run(std::vector<Op>* ops, const CheckOptions& options = {}, std::vector<Outcome>* outcomes = nullptr);
 
   uint64_t ops_run() const { return ops_run_; }  // executed by the target

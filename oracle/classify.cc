@@ -23,8 +23,10 @@ bool HasData(std::span<const Record> records, uint64_t data) {
 
 // The ready-list entry that became record `index`: the list is walked as the harvest walks it.
 Id Queued(const State& s, Id instance, std::span<const Record> records, size_t index) {
-  size_t next = 0;
-  for (Id i = s.instances[instance].ready.head; i != kNil; i = s.items[i].in_ready.next) {
+  const List& ready = s.instances[instance].ready;
+  Id i = ready.head;
+  // By size as well: a planted judge may have made a ring of the list.
+  for (uint32_t left = ready.size, next = 0; left > 0 && i != kNil; --left, i = s.items[i].in_ready.next) {
     if (s.items[i].data != records[next].data) continue;
     if (next++ == index) return i;
   }
@@ -33,7 +35,9 @@ Id Queued(const State& s, Id instance, std::span<const Record> records, size_t i
 
 // An item with that data, a queued one if `linked` says so.
 Id WithData(const State& s, Id instance, uint64_t data, bool linked = false) {
-  for (Id i = s.instances[instance].items.head; i != kNil; i = s.items[i].in_instance.next) {
+  const List& items = s.instances[instance].items;
+  Id i = items.head;
+  for (uint32_t left = items.size; left > 0 && i != kNil; --left, i = s.items[i].in_instance.next) {
     if (s.items[i].data == data && (!linked || s.items[i].linked)) return i;
   }
   return kNil;
