@@ -150,7 +150,8 @@ const char* Refused(const Op& op) {
     case Call::kMemfdCreate:
       return (op.u32(0) & 0x1c) != 0 ? "huge pages and execution flags depend on the machine" : nullptr;
     case Call::kPrlimit:
-      return op.num(0) < 0 ? "a limit below 0" : nullptr;
+    case Call::kWatches:
+      return op.num(0) < 0 ? "fewer than none" : nullptr;
     default:
       return nullptr;
   }

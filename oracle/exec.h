@@ -53,7 +53,8 @@ struct CallMark {
 //  - F_SETPIPE_SZ above 16 MiB that is not an error; F_SETFL of O_NOATIME;
 //  - open: other flags than O_APPEND, O_NONBLOCK, O_DIRECTORY, O_CLOEXEC, O_PATH, or writing to what can be written
 //    to elsewhere: only null is opened with O_WRONLY or O_RDWR;
-//  - memfd_create with huge pages or execution flags.
+//  - memfd_create with huge pages or execution flags;
+//  - negative limits.
 const char* Refused(const Op& op);
 
 // A system call with everything that it points to.

@@ -1,5 +1,6 @@
 #include "oracle/native.h"
 
+#include <signal.h>
 #include <sys/utsname.h>
 
 #include <chrono>
@@ -70,6 +71,9 @@ absl::StatusOr<std::unique_ptr<NativeTarget>> NativeTarget::Open(const TargetOpt
     mark->Here();
     std::atomic<bool> ready{false};
     target->watcher_ = std::thread([t = target.get(), deadline = options.deadline_ms, &ready] {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for others
       Watcher watcher(&t->mark_, deadline);
       watcher.Look();
       ready.store(true);
@@ -81,6 +85,8 @@ absl::StatusOr<std::unique_ptr<NativeTarget>> NativeTarget::Open(const TargetOpt
     });
     ready.wait(false);
   }
+  const char*& no_quota = target->lacks_[static_cast<size_t>(Call::kWatches)];
+  target->quota_ = Quota::Open(options.job, options.allow_sysctl, &no_quota);
   std::string why;
   target->exec_ = Exec::Open(mark, &why);
   if (target->exec_ == nullptr) return absl::UnavailableError(why);
@@ -113,13 +119,32 @@ void NativeTarget::ProbeCalls() {
   exec_->Reset();
 }
 
-void NativeTarget::Reset() { exec_->Reset(); }
+void NativeTarget::Reset() {
+  exec_->Reset();
+  if (quota_ != nullptr) quota_->Reset();
+}
 
-void NativeTarget::Run(const Op& op, Outcome* out) { exec_->Run(op, out); }
+void NativeTarget::Run(const Op& op, Outcome* out) {
+  if (quota_ != nullptr) {
+    if (op.call == Call::kEpollCtl) quota_->Adding();
+    if (op.call == Call::kWatches) [[unlikely]]
+      return Watches(op, out);
+  }
+  exec_->Run(op, out);
+}
+
+void NativeTarget::Watches(const Op& op, Outcome* out) {
+  const char* why = Refused(op);
+  if (why == nullptr) why = quota_->Leave(op.num(0));
+  out->Clear();
+  if (why == nullptr) return;
+  out->kind = Outcome::kSkipped;
+  out->note = why;
+}
 
 bool NativeTarget::FactsHold() {
-  exec_->Reset();
-  return MeasureFacts() == facts_;
+  Reset();
+  return MeasureFacts() == facts_ && (quota_ == nullptr || quota_->Holds());
 }
 
 }  // namespace pollux

@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "oracle/exec.h"
+#include "oracle/quota.h"
 #include "oracle/target.h"
 #include "oracle/watcher.h"
 
@@ -42,12 +43,14 @@ class NativeTarget : public Target {
  private:
   NativeTarget() = default;
   void ProbeCalls();
+  void Watches(const Op& op, Outcome* out);
 
   Profile profile_;
   Facts facts_;
   std::array<const char*, kCalls> lacks_ = {};
   CallMark mark_;
-  std::unique_ptr<Exec> exec_;
+  std::unique_ptr<Quota> quota_;  // null where watches(n) is lacking
+  std::unique_ptr<Exec> exec_;    // gone first: the watches of the last trace with it
   std::atomic<bool> stop_{false};
   std::thread watcher_;
 };
