@@ -6,6 +6,11 @@ namespace pollux {
 
 Model::Model(const Profile& profile, const Facts& facts) : profile_(profile), facts_(facts) { Reset(); }
 
+Model::Model(const Model& other)
+    : profile_(other.profile_), facts_(other.facts_), state_(other.state_), rules_(other.rules_) {
+  rules_.Rebind(this);
+}
+
 void Model::Reset() { state_.Reset(); }
 
 void Model::Run(const Op& op, Outcome* out) {

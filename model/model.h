@@ -25,6 +25,10 @@ namespace pollux {
 class Model {
  public:
   explicit Model(const Profile& profile, const Facts& facts = {});
+  virtual ~Model() = default;
+  // A copy is a world of its own: its rules' hook, if there is one, is asked about the copy.
+  Model(const Model& other);
+  Model& operator=(const Model&) = delete;
 
   // Back to the start of a trace: numbers 0 to 2 open and out of bounds, RLIMIT_NOFILE 1024, no watch held.
   void Reset();
@@ -32,7 +36,8 @@ class Model {
   // Runs one op whose operands are literal numbers (Bindings::Resolve). *out gets the one allowed outcome.
   // A call that would block for ever yields kBlocked and leaves the state as after the call was interrupted.
   // What the model does not know yields kSkipped, with the reason as note; then nothing has changed.
-  void Run(const Op& op, Outcome* out);
+  // Virtual: planted bugs change what goes in and comes out.
+  virtual void Run(const Op& op, Outcome* out);
 
   // Would this read, write, send or recv sleep? Waits are told by Run: a blocked wait leaves the same state as
   // one with timeout 0.

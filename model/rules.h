@@ -79,6 +79,8 @@ class Rules {
   void Hook(Rule rule, Model* model, RuleHook* hook) {
     action_[static_cast<size_t>(rule)] = kHook, model_ = model, hook_ = hook;
   }
+  // These rules were copied into another model.
+  void Rebind(Model* model) { model_ = model; }
 
  private:
   enum : uint8_t { kNatural, kFalse, kTrue, kHook };
