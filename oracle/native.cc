@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/abi.h"
 #include "oracle/facts.h"
+#include "oracle/quirk_probe.h"
 
 namespace pollux {
 namespace {
@@ -92,6 +93,7 @@ absl::StatusOr<std::unique_ptr<NativeTarget>> NativeTarget::Open(const TargetOpt
   if (target->exec_ == nullptr) return absl::UnavailableError(why);
   target->facts_ = MeasureFacts();
   target->ProbeCalls();
+  target->probed_ = ProbeOpenQuirks(target.get(), target->facts_, &target->profile_);
   return target;
 }
 

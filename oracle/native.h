@@ -12,8 +12,10 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "oracle/exec.h"
@@ -33,6 +35,7 @@ class NativeTarget : public Target {
   std::string name() const override { return "native"; }
   const Profile& profile() const override { return profile_; }
   const Facts& facts() const override { return facts_; }
+  std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
@@ -47,6 +50,7 @@ class NativeTarget : public Target {
 
   Profile profile_;
   Facts facts_;
+  std::vector<Quirk> probed_;
   std::array<const char*, kCalls> lacks_ = {};
   CallMark mark_;
   std::unique_ptr<Quota> quota_;  // null where watches(n) is lacking

@@ -14,7 +14,9 @@
 
 #include "model/abi.h"
 #include "oracle/facts.h"
+#include "oracle/model_target.h"
 #include "oracle/own_thread.h"
+#include "oracle/quirk_probe.h"
 
 namespace pollux {
 namespace {
@@ -159,6 +161,36 @@ TEST(Native, ItsProfileFollowsFromTheRelease) {
   for (size_t q = 0; q < kQuirks; ++q) {
     EXPECT_NE(target->profile().quirk[q], Setting::kOpen) << Info(static_cast<Quirk>(q)).id;
   }
+}
+
+// Answers as another release.
+std::unique_ptr<Target> ModelOf(Profile profile, Quirk quirk, Setting setting) {
+  profile.quirk[static_cast<size_t>(quirk)] = setting;
+  return std::make_unique<ModelTarget>("model", profile);
+}
+
+TEST(QuirkProbe, EveryQuirkThatIsOpenSomewhereIsDecidedByItsWitness) {
+  for (const Profile& profile : Profiles()) {
+    for (size_t q = 0; q < kQuirks; ++q) {
+      if (profile.quirk[q] != Setting::kOpen) continue;
+      const Quirk quirk = static_cast<Quirk>(q);
+      for (const Setting truth : {Setting::kOn, Setting::kOff}) {
+        const auto target = ModelOf(profile, quirk, truth);
+        EXPECT_EQ(Shows(target.get(), profile, target->facts(), quirk), truth == Setting::kOn)
+            << profile.name << " " << Info(quirk).id;
+      }
+    }
+  }
+}
+
+TEST(QuirkProbe, ClosesAProfile) {
+  Profile profile;
+  ASSERT_TRUE(FindProfile("linux-5.10", &profile));
+  const auto target = ModelOf(profile, Quirk::kDepthBelowFour, Setting::kOn);
+  const std::vector<Quirk> probed = ProbeOpenQuirks(target.get(), target->facts(), &profile);
+  EXPECT_FALSE(probed.empty());
+  EXPECT_TRUE(profile[Quirk::kDepthBelowFour]);
+  for (const Setting setting : profile.quirk) EXPECT_NE(setting, Setting::kOpen);
 }
 
 TEST(Native, LacksOnlyWhatItCanSayWhyOf) {

@@ -57,6 +57,7 @@ absl::StatusOr<std::unique_ptr<Target>> OwnThread::Open(Opener opener, int deadl
   own->name_ = target.name();
   own->profile_ = target.profile();
   own->facts_ = target.facts();
+  own->probed_.assign(target.probed().begin(), target.probed().end());
   for (size_t c = 0; c < kCalls; ++c) own->lacks_[c] = target.Lacks(static_cast<Call>(c));
   return own;
 }

@@ -11,7 +11,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "oracle/exec.h"
@@ -30,6 +32,7 @@ class OwnThread : public Target {
   std::string name() const override { return name_; }
   const Profile& profile() const override { return profile_; }
   const Facts& facts() const override { return facts_; }
+  std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
@@ -46,6 +49,7 @@ class OwnThread : public Target {
   std::string name_;
   Profile profile_;
   Facts facts_;
+  std::vector<Quirk> probed_;
   std::array<const char*, kCalls> lacks_ = {};
   std::shared_ptr<Thread> thread_;  // null: hung
   std::optional<Watcher> watcher_;  // of thread_->mark

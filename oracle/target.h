@@ -25,6 +25,8 @@ class Target {
   // The profile the target claims (by release, not by behaviour), with open quirks probed, and its facts.
   virtual const Profile& profile() const = 0;
   virtual const Facts& facts() const = 0;
+  // The quirks of the profile that were open and decided by a probe.
+  virtual std::span<const Quirk> probed() const { return {}; }
   // Which calls it cannot do, and why; nullptr if it can.
   virtual const char* Lacks(Call call) const = 0;
 
