@@ -1,0 +1,90 @@
+// What the workers and the supervisor of a campaign share: one anonymous mapping, made before the fork.
+//
+// Each worker writes its own block alone. What must outlive a worker that is killed in the middle of an op stands
+// here before the op begins. Plain stores wherever one writer and a patient reader suffice.
+
+#ifndef POLLUX_FUZZ_SHARED_H_
+#define POLLUX_FUZZ_SHARED_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "fuzz/generator.h"
+#include "oracle/checker.h"
+#include "oracle/exec.h"
+
+namespace pollux {
+
+struct StoredTrace {
+  uint32_t size = 0;
+  Op ops[kMaxTrace];
+
+  void Store(const std::vector<Op>& from) {
+    size = static_cast<uint32_t>(from.size() < kMaxTrace ? from.size() : kMaxTrace);
+    std::copy_n(from.begin(), size, ops);
+  }
+  std::vector<Op> Load() const { return std::vector<Op>(ops, ops + size); }
+};
+
+// A divergence, as the worker saw it.
+struct Report {
+  Kind kind;
+  StoredTrace trace;  // ends with the diverging op
+};
+
+struct WorkerBlock {
+  enum State : uint32_t { kStarting, kRunning, kFinished, kUnavailable };
+  std::atomic<uint32_t> state{kStarting};
+
+  // What is running now.
+  CallMark mark;                 // a native call under way
+  volatile uint32_t progress = 0;  // the op of `current`
+  StoredTrace current;
+
+  // Counts, over all lives of the worker.
+  std::atomic<uint64_t> traces{0}, ops{0};
+  std::atomic<uint64_t> inconclusive[8] = {};  // by Reason
+  std::atomic<uint8_t> rules[kRules] = {};     // 1: held at least once
+  struct Skip {
+    char reason[120] = {};
+    std::atomic<uint64_t> count{0};
+  };
+  std::array<Skip, 32> skips;
+  std::atomic<uint32_t> skip_count{0};
+
+  // A ring of reports, from the worker to the supervisor.
+  static constexpr uint32_t kReports = 8;
+  std::atomic<uint32_t> reported{0}, taken{0}, answered{0};
+  Report reports[kReports];
+};
+
+// How often each kind of divergence was seen, by all workers.
+struct KindCounter {
+  std::atomic<uint64_t> key{0}, count{0};
+};
+
+struct Shared {
+  std::atomic<bool> stop{false};
+  std::array<KindCounter, 1024> kinds;
+  WorkerBlock workers[];
+
+  static uint64_t Key(const Kind& kind) {
+    return uint64_t{1} << 40 | static_cast<uint64_t>(kind.rule) << 16 | static_cast<uint64_t>(kind.difference) << 8 |
+           static_cast<uint64_t>(kind.call);
+  }
+  // The counter of that kind; the last one where the table is full.
+  KindCounter& Counter(const Kind& kind) {
+    const uint64_t key = Key(kind);
+    for (size_t i = 0; i < kinds.size(); ++i) {
+      KindCounter& c = kinds[(key * 0x9e3779b97f4a7c15 >> 40) + i & (kinds.size() - 1)];
+      uint64_t found = 0;
+      if (c.key.compare_exchange_strong(found, key) || found == key) return c;
+    }
+    return kinds.back();
+  }
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_FUZZ_SHARED_H_
