@@ -31,7 +31,6 @@ namespace {
 constexpr size_t kRecord = sizeof(epoll_event);
 constexpr unsigned char kPaint = 0xa5;
 constexpr size_t kLookBehind = 4096;  // bytes looked at behind what a call returned
-constexpr rlim_t kTraceLimit = 1024;  // RLIMIT_NOFILE at the start of a trace
 constexpr uint32_t kEpollIoctlType = 0x8a;
 constexpr long kNoCall = -1;  // a call that this architecture has under no number
 
@@ -140,7 +139,8 @@ const char* Refused(const Op& op) {
     }
     case Call::kOpen: {
       const uint32_t flags = op.u32(1);
-      if ((flags & ~(3 | kOAppend | kONonblock | kODirectory | kOCloexec | kOPath)) != 0 || (flags & 3) == 3) {
+      if ((flags & ~(3 | kOAppend | kONonblock | kODirectory | kOCloexec | kOPath | kOLargefile)) != 0 ||
+          (flags & 3) == 3) {
         return "an open flag outside the language";
       }
       return (flags & 3) != kORdonly && op.arg[0] != static_cast<uint64_t>(Which::kNull)

@@ -89,6 +89,8 @@ long Invoke(const SystemCall& call);
 
 class Exec {
  public:
+  static constexpr rlim_t kTraceLimit = 1024;  // RLIMIT_NOFILE at the start of a trace
+
   // Turns the calling thread into one that executes traces: its descriptor table becomes its own (unshare), with 0,
   // 1, 2 and nothing else; no signal is blocked; for the process, RLIMIT_NOFILE becomes 1024, SIGPIPE is ignored
   // and kPokeSignal has an empty handler. The destructor puts back all but the closed descriptors. The mark is not
@@ -107,6 +109,10 @@ class Exec {
   // The op as a system call; false if it is not exactly one (fdinfo, watches). Pointers go into *call, which must
   // stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only memory share one place.
   bool Prepare(const Op& op, SystemCall* call);
+
+  // Where output buffers stand; an inaccessible page follows.
+  char* output() const { return paint_; }
+  size_t output_size() const { return static_cast<size_t>(paint_end_ - paint_); }
 
   // The signal with which a Watcher interrupts a call.
   static int PokeSignal();

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "model/abi.h"
+#include "oracle/bare.h"
 #include "oracle/watcher.h"
 
 namespace pollux {
@@ -327,6 +328,49 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kPrlimit, {100}), 0);
     EXPECT_EQ(Do(exec, Call::kWatches, {5}).kind, Outcome::kSkipped);
     EXPECT_EQ(seen.size(), kCalls - 1);
+  });
+}
+
+// --- Bare calls ------------------------------------------------------------------------------------------------------
+
+TEST(Bare, MakesTheSameCallsAgainAndAgain) {
+  OnThread([](Exec& exec) {
+    const uint64_t ep = Fd::Output(0, 0).bits(), r = Fd::Output(1, 0).bits(), w = Fd::Output(1, 1).bits();
+    const uint64_t e = Fd::Output(2, 0).bits();
+    Op poll = {.call = Call::kPoll, .npoll = 1};
+    poll.set_poll(0, Fd::FromBits(ep), kIn);
+    const std::vector<Op> ops = {
+        Make(Call::kEpollCreate1),
+        Make(Call::kPipe2, {kONonblock}),
+        Make(Call::kEventfd, {0, kONonblock}),
+        Make(Call::kEpollCtl, {ep, kCtlAdd, r, M(Memory::kReadonly), kIn, 1}),
+        Make(Call::kEpollCtl, {ep, kCtlAdd, e, M(Memory::kFault, 1), kIn | kEt, 2}),
+        Make(Call::kWrite, {w, kGood, 3}),
+        Make(Call::kWrite, {e, M(Memory::kReadonly), 8, 5}),
+        Make(Call::kEpollWait, {ep, M(Memory::kFault, 1), 8, 0}),
+        Make(Call::kEpollPwait, {ep, kGood, 8, 0, M(Memory::kNull), 8}),
+        Make(Call::kFdinfo, {ep}),
+        Make(Call::kWatches, {3}),   // no call
+        Make(Call::kClose, {N(1)}),  // not executed
+        poll,
+        Make(Call::kPrlimit, {7}),
+        Make(Call::kDup, {e}),
+        Make(Call::kDup, {e}),
+        Make(Call::kRead, {r, kGood, 100}),
+        Make(Call::kRead, {e, kGood, 8}),
+        Make(Call::kClose, {r}),
+    };
+    const Bare bare(&exec, ops);
+    // 16 calls, the reset before and the limit behind them, and fdinfo's open, read, read, close.
+    EXPECT_EQ(bare.calls(), 16u + 2 + 4);
+    for (int i = 0; i < 3; ++i) {
+      bare.Replay();
+      EXPECT_EQ(bare.Verify(), bare.calls());
+    }
+    // A checked run finds its buffers untouched.
+    exec.Reset();
+    ReadyEpoll(exec, 2);
+    EXPECT_FALSE(Do(exec, Call::kEpollWait, {N(3), kGood, 8, 0}).clobbered);
   });
 }
 
