@@ -211,6 +211,10 @@ void Model::PlainRead(File& file, Memory memory, int64_t n, Outcome* out) {
   Plain& p = state_.plains[file.object];
   if (rules_(Rule::kDirectoryRead, file.type == FileType::kDirectory)) return out->Error(kEISDIR);
   if (file.type == FileType::kNull) return out->Value(0);
+  if (file.type == FileType::kRegular && (file.flags & kODirect) != 0) {
+    out->Clear(), out->kind = Outcome::kSkipped, out->note = "read: direct I/O depends on the filesystem";
+    return;
+  }
   const int64_t left = p.size > p.position ? p.size - p.position : 0;
   int64_t take = n < left ? n : left;
   const int64_t room = Copyable(memory, true);
