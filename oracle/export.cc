@@ -1,0 +1,892 @@
+#include "oracle/export.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "model/text.h"
+#include "oracle/exec.h"
+
+namespace pollux {
+namespace {
+
+// The program is a body, one statement or more an op, and the functions that the body mentions. Both dialects share
+// the functions; they differ in how a comparison is said.
+
+struct Fragment {
+  std::string_view name;    // mentioned as a whole word
+  std::string_view c, cpp;  // cpp empty: as in C
+};
+
+// In the order in which they are defined.
+constexpr Fragment kFragments[] = {
+    {"KERNEL", "#define KERNEL ((void *)0xffff800000000000) /* outside the user address range */\n", ""},
+    {"EPIOCSPARAMS", "#define EPIOCSPARAMS 0x40088a01\n", ""},
+    {"EPIOCGPARAMS", "#define EPIOCGPARAMS 0x80088a02\n", ""},
+    {"SET_TICKS", "#define SET_TICKS 0x40085400 /* TFD_IOC_SET_TICKS */\n", ""},
+    {"NOWHERE", "#define NOWHERE ((void *)arena)  /* in the user address range, nothing mapped */\n", ""},
+    {"arena", R"(
+/* Memory that ends: inaccessible | ROOM painted bytes | inaccessible. */
+enum { ROOM = 1 << 20, PAGE = 1 << 16, PAINT = 0xa5 };
+static char *arena;
+
+static void map_arena(void) {
+  arena = (char *)mmap((void *)(1L << 44), ROOM + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (arena == MAP_FAILED || mprotect(arena + PAGE, ROOM, PROT_READ | PROT_WRITE) != 0) exit(2);
+}
+)",
+     ""},
+    {"edge", R"(
+/* `good` bytes, then nothing. */
+static char *edge(size_t good) {
+  char *p = arena + PAGE + ROOM - good;
+  memset(p, PAINT, good);
+  return p;
+}
+)",
+     ""},
+    {"at_edge", R"(
+/* The bytes, then nothing. */
+static void *at_edge(const void *bytes, size_t size) { return memcpy(edge(size), bytes, size); }
+)",
+     ""},
+    {"zeros_at_edge", R"(
+static void *zeros_at_edge(size_t size) { return memset(edge(size), 0, size); }
+)",
+     ""},
+    {"readonly", R"(
+/* The bytes, in a page that cannot be written. */
+static void *readonly(const void *bytes, size_t size) {
+  void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) exit(2);
+  memcpy(p, bytes, size);
+  mprotect(p, PAGE, PROT_READ);
+  return p;
+}
+)",
+     ""},
+    {"zeros", "\nstatic const char zeros[1 << 20] = {0};\n", ""},
+    {"event", R"(
+static struct epoll_event *event(uint32_t events, uint64_t data) {
+  static struct epoll_event e;
+  e.events = events;
+  e.data.u64 = data;
+  return &e;
+}
+)",
+     ""},
+    {"word", R"(
+static uint64_t *word(uint64_t value) {
+  static uint64_t w;
+  w = value;
+  return &w;
+}
+)",
+     ""},
+    {"no_signals", R"(
+static uint64_t *no_signals(void) {
+  static uint64_t none;
+  return &none;
+}
+)",
+     ""},
+    {"timespec", R"(
+static struct timespec *timespec(long long sec, long long nsec) {
+  static struct timespec t;
+  t.tv_sec = sec;
+  t.tv_nsec = nsec;
+  return &t;
+}
+)",
+     ""},
+    {"timer", R"(
+static struct itimerspec *timer(long long sec, long long nsec, long long interval_sec, long long interval_nsec) {
+  static struct itimerspec t;
+  t.it_value.tv_sec = sec;
+  t.it_value.tv_nsec = nsec;
+  t.it_interval.tv_sec = interval_sec;
+  t.it_interval.tv_nsec = interval_nsec;
+  return &t;
+}
+)",
+     ""},
+    {"struct_params", R"(
+struct struct_params {
+  uint32_t usecs;
+  uint16_t budget;
+  uint8_t prefer, pad;
+};
+)",
+     ""},
+    {"params", R"(
+static struct struct_params *params(uint32_t usecs, uint16_t budget, uint8_t prefer, uint8_t pad) {
+  static struct struct_params p;
+  p.usecs = usecs;
+  p.budget = budget;
+  p.prefer = prefer;
+  p.pad = pad;
+  return &p;
+}
+)",
+     ""},
+    {"limit", R"(
+static struct rlimit *limit(unsigned n) {
+  static struct rlimit l;
+  getrlimit(RLIMIT_NOFILE, &l);
+  l.rlim_cur = n;
+  return &l;
+}
+)",
+     ""},
+    {"CALL", R"(
+/* Makes a call; what it returns, or -errno. */
+#define CALL(...) result_of(syscall(__VA_ARGS__))
+static inline long result_of(long r) { return r == -1 ? -errno : r; }
+)",
+     ""},
+    {"RUN", R"(
+static volatile sig_atomic_t op, blocks; /* the op that runs; whether Linux blocks in it */
+
+static void differs(const char *what, long long got) {
+  fprintf(stderr, "differs from Linux in op %d:\n  %s\n  %s %lld\n", op + 1, ops[op], what, got);
+  exit(1);
+}
+
+static inline void expect(long got, long want) {
+  if (got != want) differs("returned", got);
+}
+
+#define RUN(index, want, ...)       \
+  do {                              \
+    op = index;                     \
+    expect(CALL(__VA_ARGS__), want); \
+  } while (0)
+)",
+     R"(
+#define RUN(index, want, ...) EXPECT_EQ(CALL(__VA_ARGS__), want) << ops[index]
+)"},
+    {"RUN_BLOCKED", R"(
+/* Linux blocks in this call: an alarm brings it home. */
+#define RUN_BLOCKED(index, ...)           \
+  do {                                    \
+    op = index;                           \
+    blocks = 1;                           \
+    alarm(1);                             \
+    expect(CALL(__VA_ARGS__), -EINTR);    \
+    alarm(10);                            \
+    blocks = 0;                           \
+  } while (0)
+)",
+     R"(
+/* Linux blocks in this call: an alarm brings it home. */
+#define RUN_BLOCKED(index, ...)                               \
+  do {                                                        \
+    alarm(1);                                                 \
+    EXPECT_EQ(CALL(__VA_ARGS__), -EINTR) << ops[index];       \
+    alarm(0);                                                 \
+  } while (0)
+)"},
+    {"painted", R"(
+/* The buffer of the last call, and how much of it may be looked at. */
+static char *buffer;
+static size_t room;
+
+static void *painted(size_t size) {
+  static char memory[(1 << 20) + (1 << 16)];
+  buffer = memory;
+  room = size + 64;
+  return memset(buffer, 0xa5, room);
+}
+)",
+     ""},
+    {"painted_edge", R"(
+static void *painted_edge(size_t size) {
+  room = size;
+  return buffer = edge(size);
+}
+)",
+     ""},
+    {"untouched", R"(
+/* Nothing is written behind what the call returned. */
+static void untouched(size_t used) {
+  for (size_t i = used; i < room; ++i) {
+    if ((unsigned char)buffer[i] != 0xa5) differs("wrote outside what it returned, at byte", (long long)i);
+  }
+}
+)",
+     R"(
+/* Nothing is written behind what the call returned. */
+static void untouched(size_t used) {
+  for (size_t i = used; i < room; ++i) ASSERT_EQ((unsigned char)buffer[i], 0xa5) << "byte " << i;
+}
+)"},
+    {"record", R"(
+static void record(int index, uint32_t events, uint64_t data) {
+  struct epoll_event e;
+  memcpy(&e, buffer + (size_t)index * sizeof e, sizeof e);
+  if (e.events != events) differs("has a record with events", e.events);
+  if (e.data.u64 != data) differs("has a record with data", (long long)e.data.u64);
+}
+)",
+     R"(
+static void record(int index, uint32_t events, uint64_t data) {
+  struct epoll_event e;
+  memcpy(&e, buffer + (size_t)index * sizeof e, sizeof e);
+  const uint32_t got = e.events;
+  const uint64_t got_data = e.data.u64;
+  EXPECT_EQ(got, events) << "record " << index;
+  EXPECT_EQ(got_data, data) << "record " << index;
+}
+)"},
+    {"payload", R"(
+static void payload(uint64_t want) {
+  uint64_t got;
+  memcpy(&got, buffer, sizeof got);
+  if (got != want) differs("read the value", (long long)got);
+}
+)",
+     R"(
+static void payload(uint64_t want) {
+  uint64_t got;
+  memcpy(&got, buffer, sizeof got);
+  EXPECT_EQ(got, want);
+}
+)"},
+    {"pair", "\nstatic int pair[2];\n", ""},
+    {"is_pair", R"(
+static void is_pair(int first, int second) {
+  if (pair[0] != first) differs("gave number", pair[0]);
+  if (pair[1] != second) differs("gave number", pair[1]);
+}
+)",
+     R"(
+static void is_pair(int first, int second) {
+  EXPECT_EQ(pair[0], first);
+  EXPECT_EQ(pair[1], second);
+}
+)"},
+    {"got_params", "\nstatic struct struct_params got_params;\n", ""},
+    {"is_params", R"(
+static void is_params(uint32_t usecs, uint16_t budget, uint8_t prefer) {
+  if (got_params.usecs != usecs) differs("has usecs", got_params.usecs);
+  if (got_params.budget != budget) differs("has budget", got_params.budget);
+  if (got_params.prefer != prefer) differs("has prefer", got_params.prefer);
+}
+)",
+     R"(
+static void is_params(uint32_t usecs, uint16_t budget, uint8_t prefer) {
+  EXPECT_EQ(got_params.usecs, usecs);
+  EXPECT_EQ(got_params.budget, budget);
+  EXPECT_EQ(got_params.prefer, prefer);
+}
+)"},
+    {"polled", R"(
+static struct pollfd polled[16];
+
+static void ask(int index, int fd, int events) {
+  polled[index].fd = fd;
+  polled[index].events = (short)events;
+  polled[index].revents = 0;
+}
+)",
+     ""},
+    {"revents", R"(
+static void revents(int index, int want) {
+  if ((unsigned short)polled[index].revents != want) differs("has revents", (unsigned short)polled[index].revents);
+}
+)",
+     R"(
+static void revents(int index, int want) {
+  EXPECT_EQ((unsigned short)polled[index].revents, want) << "descriptor " << index;
+}
+)"},
+    {"fdinfo", R"(
+/* The interest list, sorted by number and data. */
+static struct item {
+  int fd;
+  uint32_t events;
+  uint64_t data;
+} items[4096];
+
+static int by_number_and_data(const void *a, const void *b) {
+  const struct item *x = (const struct item *)a, *y = (const struct item *)b;
+  if (x->fd != y->fd) return x->fd < y->fd ? -1 : 1;
+  if (x->data != y->data) return x->data < y->data ? -1 : 1;
+  return x->events < y->events ? -1 : x->events > y->events;
+}
+
+/* How many items; -EBADF if the number is not open, -EINVAL if it is no epoll. */
+static long fdinfo(int fd) {
+  char path[64], line[256];
+  struct rlimit now, lifted;
+  FILE *file;
+  long n = 0;
+  ssize_t length;
+  snprintf(path, sizeof path, "/proc/thread-self/fdinfo/%d", fd);
+  getrlimit(RLIMIT_NOFILE, &now);
+  lifted = now;
+  lifted.rlim_cur = lifted.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &lifted);
+  file = fopen(path, "re");
+  setrlimit(RLIMIT_NOFILE, &now);
+  if (file == NULL) return -EBADF;
+  while (fgets(line, sizeof line, file) != NULL) {
+    unsigned events;
+    unsigned long long data;
+    if (sscanf(line, "tfd: %d events: %x data: %llx", &items[n].fd, &events, &data) != 3) continue;
+    items[n].events = events;
+    items[n].data = data;
+    if (++n == 4096) break;
+  }
+  fclose(file);
+  snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
+  length = readlink(path, line, sizeof line - 1);
+  line[length < 0 ? 0 : length] = '\0';
+  if (n == 0 && strcmp(line, "anon_inode:[eventpoll]") != 0) return -EINVAL;
+  qsort(items, (size_t)n, sizeof items[0], by_number_and_data);
+  return n;
+}
+)",
+     ""},
+    {"SHOWS", R"(
+#define SHOWS(index, want, fd) \
+  do {                         \
+    op = index;                \
+    expect(fdinfo(fd), want);  \
+  } while (0)
+)",
+     "\n#define SHOWS(index, want, fd) EXPECT_EQ(fdinfo(fd), want) << ops[index]\n"},
+    {"item", R"(
+static void item(int index, int fd, uint32_t events, uint64_t data) {
+  if (items[index].fd != fd) differs("shows an item of number", items[index].fd);
+  if (items[index].events != events) differs("shows an item with events", items[index].events);
+  if (items[index].data != data) differs("shows an item with data", (long long)items[index].data);
+}
+)",
+     R"(
+static void item(int index, int fd, uint32_t events, uint64_t data) {
+  EXPECT_EQ(items[index].fd, fd);
+  EXPECT_EQ(items[index].events, events);
+  EXPECT_EQ(items[index].data, data);
+}
+)"},
+};
+
+constexpr std::string_view kIncludes = R"(
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+)";
+
+constexpr std::string_view kBegin = R"(
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+)";
+
+constexpr std::string_view kStartC = R"(
+static void on_alarm(int signal) {
+  static const char message[] = "a call did not return\n";
+  (void)signal;
+  if (blocks) return;
+  if (write(2, message, sizeof message - 1) < 0 || write(2, ops[op], strlen(ops[op])) < 0) _exit(1);
+  _exit(1);
+}
+
+/* 0, 1 and 2 and nothing else; the next descriptor is 3. */
+static void start(void) {
+  struct sigaction alarms;
+  struct rlimit files;
+  sigset_t none;
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd < 2);
+  if (syscall(SYS_close_range, 3, ~0U, 0) != 0) {
+    for (fd = 3; fd < 65536; ++fd) close(fd);
+  }
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = 1024;
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0) exit(2);
+  signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  memset(&alarms, 0, sizeof alarms);
+  alarms.sa_handler = on_alarm; /* no SA_RESTART */
+  sigaction(SIGALRM, &alarms, NULL);
+  alarm(10);
+}
+)";
+
+constexpr std::string_view kStartGtest = R"(
+static void on_alarm(int) {}
+
+/* Runs a trace on a thread whose descriptor table holds 0, 1 and 2 and nothing else: its next descriptor is 3. */
+template <class Body>
+static void RunAlone(Body body) {
+  std::thread([&body] {
+    struct sigaction alarms = {};
+    alarms.sa_handler = on_alarm; /* no SA_RESTART */
+    sigaction(SIGALRM, &alarms, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    ASSERT_EQ(unshare(CLONE_FILES), 0);
+    int fd;
+    do fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < 2);
+    ASSERT_EQ(syscall(SYS_close_range, 3, ~0U, 0), 0);
+    struct rlimit before, files;
+    getrlimit(RLIMIT_NOFILE, &before);
+    files = before;
+    files.rlim_cur = 1024;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+    body();
+    setrlimit(RLIMIT_NOFILE, &before);
+  }).join();
+}
+)";
+
+// --- The body ------------------------------------------------------------------------------------------------------
+
+std::string Number(int64_t n) { return std::to_string(n); }
+std::string Hex(uint64_t n) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(n));
+  return text;
+}
+
+// Names that glibc's headers do not have everywhere.
+bool InHeaders(std::string_view name) {
+  return name != "EPOLLNVAL" && name != "EPOLLURING_WAKE" && name != "EPOLL_URING_WAKE" &&
+         name.substr(0, 11) != "CLOSE_RANGE" && name.substr(0, 4) != "MFD_";
+}
+
+std::string Bits(std::span<const Word> words, uint64_t v) {
+  std::string text;
+  for (const Word& w : words) {
+    const std::string name = std::string(w.prefix) + std::string(w.name);
+    if (w.value == 0 || (v & w.value) != w.value || !InHeaders(name)) continue;
+    text += (text.empty() ? "" : " | ") + name;
+    v &= ~w.value;
+  }
+  if (v != 0 || text.empty()) text += (text.empty() ? "" : " | ") + (v == 0 ? "0" : Hex(v));
+  return text;
+}
+
+std::string EventBits(uint64_t v) { return Bits(Spec(Call::kEpollCtl).args[4].words, v); }
+std::string PollBits(uint64_t v) {
+  std::string text = EventBits(v);
+  for (size_t at = 0; (at = text.find("EPOLL", at)) != std::string::npos; at += 4) text.erase(at, 1);
+  return text;
+}
+
+class Body {
+ public:
+  Body(const Op& op, const Outcome& want, size_t index) : op_(op), want_(want), index_(index) {}
+
+  std::string Statements() {
+    switch (op_.call) {
+      case Call::kFdinfo:
+        return Fdinfo();
+      case Call::kPoll:
+        return Poll();
+      default:
+        break;
+    }
+    if (want_.kind == Outcome::kBlocked) {
+      return "  RUN_BLOCKED(" + std::to_string(index_) + ", " + CallText() + ");\n";
+    }
+    std::string text = "  RUN(" + std::to_string(index_) + ", " + Want() + ", " + CallText() + ");\n";
+    return text + After();
+  }
+
+ private:
+  std::string Want() const {
+    if (want_.kind == Outcome::kError) return "-" + ErrnoName(want_.error);
+    if (want_.kind == Outcome::kRecords) return std::to_string(want_.records.size());
+    if (Spec(op_.call).yields == Yields::kTwo) return "0";
+    return Number(want_.value[0]);
+  }
+
+  std::string Fd(size_t slot) const { return Number(op_.fd(slot).number()); }
+  std::string Int(size_t slot) const {
+    const ArgSpec& spec = SlotSpec(op_, slot);
+    if (spec.kind == ArgKind::kFlags) return Bits(spec.words, op_.u32(slot));
+    for (const Word& w : spec.words) {
+      const std::string name = std::string(w.prefix) + std::string(w.name);
+      if (static_cast<int32_t>(w.value) == op_.num(slot) && InHeaders(name)) return name;
+    }
+    if (op_.num(slot) == INT32_MIN) return "(-2147483647 - 1)";
+    return Number(op_.num(slot));
+  }
+
+  // A pointer to a struct that the kernel reads; `good` makes it.
+  std::string Struct(size_t slot, const std::string& good, size_t size, bool written = false) const {
+    const Memory m = op_.mem(slot);
+    switch (m.kind()) {
+      case Memory::kGood:
+        return good;
+      case Memory::kNull:
+        return "NULL";
+      case Memory::kKernel:
+        return "KERNEL";
+      case Memory::kUnmapped:
+        return "NOWHERE";
+      case Memory::kReadonly:
+        return "readonly(" + good + ", " + std::to_string(size) + ")";
+      case Memory::kFault:
+        // Of a struct of which nothing fits the first 4 bytes can be read.
+        if (m.records() == 0) return "edge(4)";
+        return (written ? "edge(" : "at_edge(" + good + ", ") + std::to_string(size) + ")";
+    }
+    return good;
+  }
+
+  // A buffer that the kernel fills.
+  std::string Output(size_t slot, size_t record, uint64_t records) const {
+    const Memory m = op_.mem(slot);
+    const size_t size = static_cast<size_t>(std::min<uint64_t>(records, kMaxBytes / record)) * record;
+    switch (m.kind()) {
+      case Memory::kNull:
+        return "NULL";
+      case Memory::kKernel:
+        return "KERNEL";
+      case Memory::kUnmapped:
+        return "NOWHERE";
+      case Memory::kReadonly:
+        return "readonly(\"\", 1)";
+      case Memory::kFault:
+        if (m.records() < kMaxBytes / record) {
+          return "painted_edge(" + std::to_string(m.records() * record) + ")";
+        }
+        break;
+      case Memory::kGood:
+        break;
+    }
+    return "painted(" + std::to_string(size) + ")";
+  }
+  bool Painted(size_t slot) const {
+    return op_.mem(slot).kind() == Memory::kGood || op_.mem(slot).kind() == Memory::kFault;
+  }
+  bool Short(size_t slot, uint64_t size) const {
+    return op_.mem(slot).kind() == Memory::kFault && op_.mem(slot).records() < size;
+  }
+
+  std::string Source() const {
+    const Memory m = op_.mem(1);
+    const uint64_t n = op_.arg[2];
+    if (n == 8 && m.readable(8)) return Struct(1, "word(" + Hex(op_.arg[3]) + ")", 8);
+    switch (m.kind()) {
+      case Memory::kNull:
+        return "NULL";
+      case Memory::kKernel:
+        return "KERNEL";
+      case Memory::kUnmapped:
+        return "NOWHERE";
+      case Memory::kFault:
+        return "zeros_at_edge(" + std::to_string(std::min<uint64_t>(m.records(), kMaxBytes)) + ")";
+      default:
+        return "zeros";
+    }
+  }
+
+  std::string Wait(const char* call) const {
+    // The room is that of the harness, less what no kernel could fill.
+    const uint64_t records = std::min<uint64_t>(static_cast<uint64_t>(std::max(op_.num(2), 0)), 4096);
+    return std::string(call) + ", " + Fd(0) + ", " + Output(1, 12, records) + ", " + Number(op_.num(2));
+  }
+
+  std::string CallText() const {
+    switch (op_.call) {
+      case Call::kEpollCreate:
+        return "SYS_epoll_create, " + Int(0);
+      case Call::kEpollCreate1:
+        return "SYS_epoll_create1, " + Int(0);
+      case Call::kEpollCtl:
+        return "SYS_epoll_ctl, " + Fd(0) + ", " + Int(1) + ", " + Fd(2) + ", " +
+               Struct(3, "event(" + EventBits(op_.u32(4)) + ", " + Hex(op_.arg[5]) + ")", 12);
+      case Call::kEpollWait:
+        return Wait("SYS_epoll_wait") + ", " + Int(3);
+      case Call::kEpollPwait:
+        return Wait("SYS_epoll_pwait") + ", " + Int(3) + ", " + Struct(4, "no_signals()", 8) + ", " + Long(5);
+      case Call::kEpollPwait2:
+        return Wait("SYS_epoll_pwait2") + ", " + Struct(3, "timespec(" + Long(4) + ", " + Long(5) + ")", 16) + ", " +
+               Struct(6, "no_signals()", 8) + ", " + Long(7);
+      case Call::kEpiocSparams:
+        return "SYS_ioctl, " + Fd(0) + ", EPIOCSPARAMS, " +
+               Struct(1,
+                      "params(" + Hex(op_.u32(2)) + ", " + std::to_string(op_.arg[3] & 0xffff) + ", " +
+                          std::to_string(op_.arg[4] & 0xff) + ", " + std::to_string(op_.arg[5] & 0xff) + ")",
+                      8);
+      case Call::kEpiocGparams:
+        return "SYS_ioctl, " + Fd(0) + ", EPIOCGPARAMS, " + Struct(1, "&got_params", 8, true);
+      case Call::kIoctl:
+        return "SYS_ioctl, " + Fd(0) + ", " + Hex(op_.u32(1)) + ", 0L";
+      case Call::kClose:
+        return "SYS_close, " + Fd(0);
+      case Call::kCloseRange:
+        return "SYS_close_range, " + std::to_string(op_.u32(0)) + "U, " + std::to_string(op_.u32(1)) + "U, " + Int(2);
+      case Call::kDup:
+        return "SYS_dup, " + Fd(0);
+      case Call::kDup2:
+        return "SYS_dup2, " + Fd(0) + ", " + Fd(1);
+      case Call::kDup3:
+        return "SYS_dup3, " + Fd(0) + ", " + Fd(1) + ", " + Int(2);
+      case Call::kFcntl:
+        return "SYS_fcntl, " + Fd(0) + ", " + Int(1) + ", " + FcntlArgument();
+      case Call::kRead:
+        return "SYS_read, " + Fd(0) + ", " + Output(1, 1, op_.arg[2]) + ", " + Long(2);
+      case Call::kRecv:
+        return "SYS_recvfrom, " + Fd(0) + ", " + Output(1, 1, op_.arg[2]) + ", " + Long(2) + ", " + Int(3) +
+               ", NULL, NULL";
+      case Call::kWrite:
+        return "SYS_write, " + Fd(0) + ", " + Source() + ", " + Long(2);
+      case Call::kSend:
+        return "SYS_sendto, " + Fd(0) + ", " + Source() + ", " + Long(2) + ", " + Int(4) + ", NULL, 0L";
+      case Call::kShutdown:
+        return "SYS_shutdown, " + Fd(0) + ", " + Int(1);
+      case Call::kPipe2:
+        return "SYS_pipe2, pair, " + Int(0);
+      case Call::kEventfd:
+        return "SYS_eventfd2, " + std::to_string(op_.u32(0)) + "U, " + Int(1);
+      case Call::kSocketpair:
+        return "SYS_socketpair, AF_UNIX, " + Int(0) + " | " + Int(1) + ", 0, pair";
+      case Call::kTimerfdCreate:
+        return "SYS_timerfd_create, " + Int(0) + ", " + Int(1);
+      case Call::kTimerfdSettime:
+        return "SYS_timerfd_settime, " + Fd(0) + ", " + Int(1) + ", timer(" + Long(2) + ", " + Long(3) + ", " +
+               Long(4) + ", " + Long(5) + "), NULL";
+      case Call::kTimerfdTicks:
+        return "SYS_ioctl, " + Fd(0) + ", SET_TICKS, word(" + Hex(op_.arg[1]) + ")";
+      case Call::kMemfdCreate:
+        return "SYS_memfd_create, \"pollux\", " + Int(0);
+      case Call::kOpen: {
+        const char* path = op_.arg[0] == static_cast<uint64_t>(Which::kRegular)     ? "\"/proc/self/exe\""
+                           : op_.arg[0] == static_cast<uint64_t>(Which::kDirectory) ? "\"/\""
+                                                                                    : "\"/dev/null\"";
+        return std::string("SYS_openat, AT_FDCWD, ") + path + ", " + Int(1);
+      }
+      case Call::kPrlimit:
+        return "SYS_prlimit64, 0, RLIMIT_NOFILE, limit(" + std::to_string(op_.u32(0)) + "), NULL";
+      default:
+        return "";
+    }
+  }
+
+  std::string FcntlArgument() const {
+    if (SlotSpec(op_, 2).kind != ArgKind::kFlags) return std::to_string(op_.u32(2)) + "L";
+    return "(long)(" + Int(2) + ")";
+  }
+
+  std::string Long(size_t slot) const {
+    const int64_t v = static_cast<int64_t>(op_.arg[slot]);
+    return v == INT64_MIN ? "(-9223372036854775807L - 1)" : Number(v) + "L";
+  }
+
+  // What is looked at beside the return value.
+  std::string After() const {
+    std::string text;
+    switch (Spec(op_.call).yields) {
+      case Yields::kEvents:
+        for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
+          text += "  record(" + std::to_string(i) + ", " + EventBits(want_.records[i].events) + ", " +
+                  Hex(want_.records[i].data) + ");\n";
+        }
+        if (Painted(1)) text += "  untouched(" + std::to_string(12 * want_.records.size()) + ");\n";
+        break;
+      case Yields::kPayload: {
+        if (!Painted(1) || Short(1, op_.arg[2])) break;
+        if (want_.has_payload) text += "  payload(" + Hex(want_.payload) + ");\n";
+        const int64_t returned = want_.kind == Outcome::kValues ? want_.value[0] : 0;
+        text += "  untouched(" + Number(std::min<int64_t>(returned, static_cast<int64_t>(op_.arg[2]))) + ");\n";
+        break;
+      }
+      case Yields::kTwo:
+        if (want_.kind == Outcome::kValues) {
+          text += "  is_pair(" + Number(want_.value[0]) + ", " + Number(want_.value[1]) + ");\n";
+        }
+        break;
+      case Yields::kParams:
+        if (want_.kind == Outcome::kValues && op_.mem(1).kind() == Memory::kGood) {
+          text += "  is_params(" + Number(want_.value[1]) + ", " + Number(want_.value[2]) + ", " +
+                  Number(want_.value[3]) + ");\n";
+        }
+        break;
+      default:
+        break;
+    }
+    return text;
+  }
+
+  std::string Poll() const {
+    std::string text;
+    int64_t ready = 0;
+    for (size_t i = 0; i < op_.npoll; ++i) {
+      text += "  ask(" + std::to_string(i) + ", " + Number(op_.poll_fd(i).number()) + ", " +
+              PollBits(op_.poll_events(i)) + ");\n";
+      if (want_.kind == Outcome::kRecords && want_.records[i].events != 0) ++ready;
+    }
+    const std::string call = "SYS_poll, polled, " + std::to_string(op_.npoll) + "L, " + Int(0);
+    if (want_.kind == Outcome::kBlocked) {
+      return text + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + call + ");\n";
+    }
+    text += "  RUN(" + std::to_string(index_) + ", " + (want_.kind == Outcome::kRecords ? Number(ready) : Want()) +
+            ", " + call + ");\n";
+    for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
+      text += "  revents(" + std::to_string(i) + ", " + PollBits(want_.records[i].events) + ");\n";
+    }
+    return text;
+  }
+
+  std::string Fdinfo() const {
+    std::string text = "  SHOWS(" + std::to_string(index_) + ", " + Want() + ", " + Fd(0) + ");\n";
+    for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
+      const Record& r = want_.records[i];
+      text += "  item(" + std::to_string(i) + ", " + Number(r.fd) + ", " + EventBits(r.events) + ", " + Hex(r.data) +
+              ");\n";
+    }
+    return text;
+  }
+
+  Op op_;
+  Outcome want_;
+  size_t index_ = 0;
+};
+
+// --- The program -----------------------------------------------------------------------------------------------------
+
+bool WordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+bool Mentions(std::string_view text, std::string_view word) {
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const bool begins = at == 0 || !WordChar(text[at - 1]);
+    const bool ends = at + word.size() == text.size() || !WordChar(text[at + word.size()]);
+    if (begins && ends) return true;
+  }
+  return false;
+}
+
+// The fragments that the text needs, and those that they need.
+std::string Needed(const std::string& text, ExportAs as) {
+  std::string needed;
+  for (size_t i = std::size(kFragments); i-- > 0;) {
+    const Fragment& f = kFragments[i];
+    const std::string_view code = as == ExportAs::kC || f.cpp.empty() ? f.c : f.cpp;
+    if (Mentions(text, f.name) || Mentions(needed, f.name)) needed.insert(0, code);
+  }
+  return needed;
+}
+
+std::string Quoted(std::string_view s) {
+  std::string quoted = "\"";
+  for (const char c : s) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string TestName(std::string_view name) {
+  std::string out;
+  bool upper = true;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) {
+      upper = true;
+      continue;
+    }
+    out += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = false;
+  }
+  return out.empty() || std::isdigit(static_cast<unsigned char>(out[0])) != 0 ? "Trace" + out : out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Export(Model* model, const Trace& trace, ExportAs as, std::string_view name) {
+  std::vector<Outcome> outcomes(trace.ops.size());
+  Bindings bindings;
+  std::string body;
+  model->Reset();
+  std::vector<std::string> statements(trace.ops.size());
+  for (size_t i = 0; i < trace.ops.size(); ++i) {
+    const Op op = bindings.Resolve(trace.ops[i]);
+    if (const char* why = Refused(op)) {
+      outcomes[i].kind = Outcome::kSkipped;
+      outcomes[i].note = why;
+    } else if (op.call == Call::kWatches) {
+      return absl::UnimplementedError("op " + std::to_string(i + 1) +
+                                      " sets the quota of watches, which needs pollux itself");
+    } else {
+      model->Run(op, &outcomes[i]);
+    }
+    if (outcomes[i].kind != Outcome::kSkipped) statements[i] = Body(op, outcomes[i], i).Statements();
+    bindings.Bind(trace.ops[i], outcomes[i]);
+  }
+
+  Trace plain;
+  plain.ops = trace.ops;
+  for (const Note& note : trace.notes) plain.notes.push_back({.name = {note.name[0], note.name[1]}});
+  const std::string text = Print(plain, outcomes);
+  std::vector<std::string> lines;
+  for (size_t from = 0; from < text.size();) {
+    const size_t end = std::min(text.find('\n', from), text.size());
+    lines.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+
+  for (size_t i = 0; i < lines.size() && i < statements.size(); ++i) {
+    body += "\n  /* " + lines[i] + " */\n" + statements[i];
+  }
+
+  std::string table = "\nstatic const char *const ops[] = {\n";
+  for (const std::string& line : lines) table += "    " + Quoted(line) + ",\n";
+  table += lines.empty() ? "    \"\",\n};\n" : "};\n";
+
+  const bool c = as == ExportAs::kC;
+  std::string functions = Needed(body + (c ? "RUN" : ""), as);
+  const bool arena = Mentions(functions + body, "arena");
+  std::string program =
+      "/* " + std::string(name) + ": what " + model->profile().name +
+      (c ? " does. Exit status 0: so does this system; 1: it does not; 2: no verdict.\n" : " does.\n") +
+      " * Written by pollux export. */\n";
+  if (!c) program += "#include <gtest/gtest.h>\n\n#include <thread>\n";
+  program.append(kIncludes).append(kBegin);
+  program += table + functions;
+  if (c) {
+    program.append(kStartC);
+    program += "\nint main(void) {\n  start();\n";
+    if (arena) program += "  map_arena();\n";
+    program += body + "\n  return 0;\n}\n";
+  } else {
+    program.append(kStartGtest);
+    program += "\nTEST(Pollux, " + TestName(name) + ") {\n  RunAlone([] {\n";
+    if (arena) program += "  map_arena();\n";
+    program += body + "  });\n}\n";
+  }
+  return program;
+}
+
+}  // namespace pollux

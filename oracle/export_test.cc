@@ -1,0 +1,215 @@
+// Exported programs compile without a warning, behave as Linux on Linux, and notice a difference.
+
+#include "oracle/export.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "model/text.h"
+
+namespace pollux {
+namespace {
+
+Profile Linux() {
+  Profile profile;
+  EXPECT_TRUE(FindProfile("linux-6.18", &profile));
+  return profile;
+}
+
+Trace Parsed(std::string_view text) {
+  Trace trace;
+  ParseError error;
+  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
+  return trace;
+}
+
+class ExportTest : public testing::Test {
+ protected:
+  ExportTest() : model_(Linux()) {
+    std::string folder = testing::TempDir() + "pollux-export-XXXXXX";
+    EXPECT_NE(mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+  }
+  ~ExportTest() override { std::filesystem::remove_all(folder_); }
+
+  int System(const std::string& command) {
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  }
+  std::string Read(const std::string& name) {
+    std::ifstream in(folder_ + "/" + name);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  // The exit status of the exported C program; -1 if it does not compile cleanly.
+  int ExitStatus(std::string_view text) {
+    const absl::StatusOr<std::string> program = Export(&model_, Parsed(text), ExportAs::kC, "test");
+    EXPECT_TRUE(program.ok());
+    std::ofstream(folder_ + "/t.c") << *program;
+    const std::string at = "cd " + folder_ + " && ";
+    if (System(at + "gcc -std=c11 -Wall -Wextra -Werror -o t t.c 2>compiler") != 0) {
+      ADD_FAILURE() << Read("compiler") << *program;
+      return -1;
+    }
+    return System(at + "./t 2>said");
+  }
+
+  Model model_;
+  std::string folder_;
+};
+
+constexpr std::string_view kTraces[] = {
+    R"(
+ep   = epoll_create1(0)
+r, w = pipe2(O_NONBLOCK)
+d    = dup(r)
+epoll_ctl(ep, ADD, r, IN|ET, 0x1)
+epoll_ctl(ep, ADD, d, IN|ET, 0xffffffffffffffff)
+write(w, 3)
+epoll_wait(ep, 8, 0)
+close(r)
+e    = eventfd(0, EFD_NONBLOCK)
+epoll_ctl(ep, DEL, r)
+write(e, u64 7)
+read(e, 8)
+write(w, 1)
+epoll_wait(ep, fault@1, 8, 0)
+poll(ep IN, w OUT, 77 IN, 0)
+fdinfo(ep)
+fdinfo(w)
+fdinfo(99)
+)",
+    R"(
+ep = epoll_create(5)
+e  = eventfd(1, EFD_NONBLOCK|EFD_SEMAPHORE)
+epoll_ctl(ep, ADD, e, NULL)
+epoll_ctl(ep, ADD, e, kernel)
+epoll_ctl(ep, ADD, e, unmapped)
+epoll_ctl(ep, ADD, e, fault@0)
+epoll_ctl(ep, ADD, e, readonly, IN|0x800|URING_WAKE, 0x5)
+epoll_ctl(ep, MOD, e, fault@1, OUT|ONESHOT|NVAL, 0x6)
+epoll_ctl(ep, 17, e, IN, 0)
+epoll_ctl(e, ADD, ep, IN, 0)
+epoll_wait(ep, NULL, 8, 0)
+epoll_wait(ep, kernel, 8, 0)
+epoll_wait(ep, unmapped, 8, 0)
+epoll_wait(ep, readonly, 8, 0)
+epoll_wait(ep, fault@0, 8, 0)
+epoll_wait(ep, 178956970, 0)
+epoll_wait(ep, 178956971, 0)
+epoll_wait(ep, -2147483648, 0)
+epoll_pwait(ep, 8, 0, readonly, 8)
+epoll_pwait(ep, 8, 0, unmapped, 8)
+epoll_pwait(ep, 8, 0, fault@0, 9)
+epoll_pwait2(ep, 8, {0, 0}, NULL, 0)
+epoll_pwait2(ep, 8, {-1, 1000000000}, NULL, 0)
+epoll_pwait2(ep, 8, unmapped, NULL, 0)
+fdinfo(ep)
+)",
+    R"(
+s, t = socketpair(STREAM, NONBLOCK|CLOEXEC)
+u, v = socketpair(DGRAM, NONBLOCK)
+m    = memfd_create(0)
+n    = open(null, O_RDONLY)
+o    = open(directory, O_PATH)
+p    = open(regular, O_RDONLY|O_CLOEXEC)
+send(s, 3000, 0)
+send(s, 10, MSG_NOSIGNAL)
+recv(t, 100, MSG_PEEK)
+recv(t, fault@10, 100, 0)
+recv(t, 4000, 0)
+send(u, u64 9, 0)
+recv(v, 4, MSG_TRUNC)
+shutdown(s, SHUT_WR)
+shutdown(s, 9)
+poll(s IN|OUT|HUP|RDHUP, t IN|RDHUP, u OUT, 0)
+fcntl(s, F_GETFD)
+fcntl(s, F_SETFL, O_NONBLOCK|O_APPEND)
+fcntl(s, F_GETFL)
+k    = fcntl(s, F_DUPFD, 20)
+dup2(s, 30)
+dup3(s, 31, O_CLOEXEC)
+close_range(20, 31, CLOEXEC)
+close_range(5, -1, 0)
+close(3)
+write(4, unmapped, 5)
+)",
+    R"(
+t  = timerfd_create(MONOTONIC, TFD_NONBLOCK)
+timerfd_settime(t, 0, {0, -1})
+timerfd_settime(t, 0, {100, 0}, {5, 0})
+ep = epoll_create1(EPOLL_CLOEXEC)
+epoll_ctl(ep, ADD, t, IN|EXCLUSIVE, 0x1)
+epoll_wait(ep, 8, 1)
+read(t, 8)
+prlimit(NOFILE, 5)
+x  = eventfd(0, 0)
+prlimit(NOFILE, 1024)
+x  = eventfd(0, 0)
+ioctl(ep, 0x5421)
+epiocgparams(ep)
+epiocsparams(ep, 100, 8, 1, 0)
+epiocgparams(ep)
+epiocsparams(ep, 100, 8, 2, 0)
+epiocsparams(ep, NULL)
+epiocgparams(ep, readonly)
+write(x, readonly, u64 2)
+write(x, fault@8, u64 3)
+write(x, fault@7, 8)
+read(x, readonly, 8)
+fdinfo(ep)
+)",
+    R"(
+ep = epoll_create1(0)
+epoll_wait(ep, 8, -1) = blocked
+r, w = pipe2(0)
+read(r, 5) = blocked
+poll(r IN, -1) = blocked
+close(w)
+)",
+    "",
+};
+
+TEST_F(ExportTest, ProgramsBehaveAsLinuxOnLinux) {
+  for (const std::string_view text : kTraces) {
+    SCOPED_TRACE(text);
+    EXPECT_EQ(ExitStatus(text), 0) << Read("said");
+  }
+}
+
+TEST_F(ExportTest, AProgramNoticesADifferenceAndNamesTheOp) {
+  model_.rules().Force(Rule::kPipeHup, false);
+  EXPECT_EQ(ExitStatus("r, w = pipe2(O_NONBLOCK)\nclose(w)\npoll(r IN, 0)\n"), 1);
+  EXPECT_NE(Read("said").find("differs from Linux in op 3"), std::string::npos) << Read("said");
+  EXPECT_NE(Read("said").find("poll(r IN, 0) = [0]"), std::string::npos) << Read("said");
+}
+
+TEST_F(ExportTest, ACallThatSleepsIsADifference) {
+  model_.rules().Force(Rule::kPipeEof, true);
+  EXPECT_EQ(ExitStatus("r, w = pipe2(0)\nread(r, 5)\n"), 1);
+}
+
+TEST_F(ExportTest, ATestPassesOnLinux) {
+  const absl::StatusOr<std::string> program = Export(&model_, Parsed(kTraces[0]), ExportAs::kGtest, "wait-missing 1");
+  ASSERT_TRUE(program.ok());
+  EXPECT_NE(program->find("TEST(Pollux, WaitMissing1)"), std::string::npos);
+  std::ofstream(folder_ + "/t.cc") << *program;
+  const std::string at = "cd " + folder_ + " && ";
+  ASSERT_EQ(System(at + "g++ -std=c++17 -Wall -Wextra -Werror -o t t.cc -lgtest -lgtest_main -lpthread 2>compiler"), 0)
+      << Read("compiler") << *program;
+  EXPECT_EQ(System(at + "./t >said"), 0) << Read("said");
+}
+
+TEST_F(ExportTest, TheQuotaCannotBeExported) {
+  const absl::StatusOr<std::string> program = Export(&model_, Parsed("watches(3)\n"), ExportAs::kC, "test");
+  EXPECT_EQ(program.status().code(), absl::StatusCode::kUnimplemented);
+}
+
+}  // namespace
+}  // namespace pollux
