@@ -9,6 +9,7 @@
 #include "oracle/model_target.h"
 #include "oracle/native.h"
 #include "oracle/own_thread.h"
+#include "oracle/planted.h"
 #include "oracle/target.h"
 
 namespace pollux {
@@ -33,14 +34,21 @@ absl::StatusOr<std::unique_ptr<Target>> OpenModel(const std::string& name, std::
   return std::make_unique<ModelTarget>(name, profile);
 }
 
+absl::StatusOr<std::unique_ptr<Target>> OpenPlanted(std::string_view name) {
+  const PlantedInfo* bug = FindPlanted(name);
+  if (bug == nullptr) return absl::NotFoundError(absl::StrCat("no planted bug is called '", std::string(name), "'"));
+  return NewPlantedTarget(*bug);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Target>> OpenTarget(std::string_view name, const TargetOptions& options) {
-  constexpr std::string_view kModel = "model:";
+  constexpr std::string_view kModel = "model:", kPlanted = "planted:";
   if (name == "native") return OpenNative(options);
   if (name.starts_with(kModel)) return OpenModel(std::string(name), name.substr(kModel.size()));
+  if (name.starts_with(kPlanted)) return OpenPlanted(name.substr(kPlanted.size()));
   return absl::NotFoundError(
-      absl::StrCat("no target is called '", std::string(name), "'; there are native and model:PROFILE"));
+      absl::StrCat("no target is called '", std::string(name), "'; there are native, model:PROFILE and planted:NAME"));
 }
 
 }  // namespace pollux
