@@ -15,9 +15,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "fuzz/corpus.h"
-#include "fuzz/min.h"
+#include "fuzz/triage.h"
 #include "fuzz/worker.h"
 #include "model/text.h"
+#include "oracle/planted.h"
+#include "oracle/report.h"
 
 namespace pollux {
 namespace {
@@ -25,7 +27,7 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kWitnesses = 3;               // traces explained for each kind
+constexpr size_t kWitnesses = 3;            // traces explained for each kind, and kept of each finding
 constexpr milliseconds kLongest{120000};    // of one explanation
 
 template <size_t n>
@@ -33,20 +35,30 @@ void Put(char (&to)[n], const std::string& from) {
   std::snprintf(to, n, "%s", from.c_str());
 }
 
-std::string FileName(const std::string& signature) {
-  std::string name;
-  for (char c : signature) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    if (plain) name += c;
-    if (!plain && !name.empty() && name.back() != '-') name += '-';
+// What may explain a divergence beside the quirks: mistakes that someone could make, or single rules turned round.
+std::vector<Alternative> PlantedAlternatives(bool named) {
+  std::vector<Alternative> alternatives;
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (bug.named != named || !bug.equivalent.empty()) continue;
+    alternatives.push_back({"planted:" + bug.name, [&bug](const Profile& profile, const Facts& facts) {
+                              return NewPlantedModel(bug, profile, facts);
+                            }});
   }
-  return name;
+  return alternatives;
+}
+
+std::string Joined(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 6;
+  std::string text;
+  for (size_t i = 0; i < names.size() && i < kMost; ++i) absl::StrAppend(&text, i > 0 ? ", " : "", names[i]);
+  if (names.size() > kMost) absl::StrAppend(&text, ", ...");
+  return text;
 }
 
 }  // namespace
 
 Findings::Findings(const CampaignOptions& options) : options_(options) {
-  void* p = mmap(nullptr, sizeof(Answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* p = mmap(nullptr, sizeof(Answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p != MAP_FAILED) answer_ = static_cast<Answer*>(p);
 }
 
@@ -57,8 +69,8 @@ Findings::~Findings() {
 
 void Findings::Add(const Kind& kind, std::vector<Op> ops) {
   const int n = witnesses_[Shared::Key(kind)]++;
-  if (n >= kWitnesses) return;
-  Suspect suspect{kind, std::move(ops)};
+  if (n >= static_cast<int>(kWitnesses)) return;
+  Suspect suspect{kind, std::move(ops), n};
   if (n == 0) {
     // Before the further witnesses of known kinds, behind the other new ones.
     const auto known = [this](const Suspect& s) { return witnesses_[Shared::Key(s.kind)] > 1; };
@@ -127,40 +139,50 @@ void Findings::Begin() {
   if (child_ < 0) child_ = 0;
 }
 
+const Findings::Known* Findings::Find(const std::vector<Known>& list, const std::string& as_if, const Kind& kind) {
+  for (const Known& k : list) {
+    if ((!as_if.empty() && k.finding.as_if == as_if) || k.kinds.count(Shared::Key(kind)) != 0) return &k;
+  }
+  return nullptr;
+}
+
+bool Findings::NewWitness(const Known* known, const std::vector<Op>& minimal) {
+  if (known == nullptr) return true;
+  return known->witnesses.size() < kWitnesses &&
+         std::all_of(known->witnesses.begin(), known->witnesses.end(),
+                     [&minimal](const std::vector<Op>& w) { return OtherOps(w, minimal); });
+}
+
 void Findings::End(bool timed_out, int status) {
   child_ = 0;
-  Answer answer = *answer_;
-  if (!answer.done) {
+  if (!answer_->done) {
     // It hung or died like the worker did, or it was not given the time.
     const bool died = !timed_out && WIFSIGNALED(status) && current_.kind.difference == Difference::kDied;
     const bool hung = timed_out && current_.kind.difference == Difference::kHung;
-    answer.reproduced = died || hung;
-    answer.rate = answer.reproduced ? 1 : 0;
-    answer.kind = current_.kind;
-    answer.ops = static_cast<uint32_t>(current_.ops.size());
-    Put(answer.signature, KindName(current_.kind));
-    Put(answer.path, Keep(current_));
+    answer_->reproduced = died || hung;
+    answer_->rate = answer_->reproduced ? 1 : 0;
+    answer_->kind = current_.kind;
+    answer_->minimal.Store(current_.ops);
+    answer_->as_if[0] = '\0';
+    Put(answer_->signature, KindName(current_.kind));
+    Put(answer_->path, Keep(current_));
   }
-  const uint64_t reported = Shared::Key(current_.kind), minimal = Shared::Key(answer.kind);
-  std::vector<Known>& list = answer.reproduced ? reproduced_ : unreproducible_;
-  for (Known& k : list) {
-    const bool same = answer.as_if[0] != '\0' ? k.finding.as_if == answer.as_if : k.kinds.count(minimal) != 0;
-    if (!same) continue;
-    k.kinds.insert({reported, minimal});
-    return;
+  const std::vector<Op> minimal = answer_->minimal.Load();
+  std::vector<Known>& list = answer_->reproduced ? reproduced_ : unreproducible_;
+  Known* known = const_cast<Known*>(Find(list, answer_->as_if, answer_->kind));
+  if (known == nullptr) {
+    list.emplace_back();
+    known = &list.back();
+    known->finding = {.signature = answer_->signature, .as_if = answer_->as_if, .ops = minimal.size(),
+                      .path = answer_->path, .rate = answer_->rate};
+    known->witnesses.push_back(minimal);
+  } else if (NewWitness(known, minimal)) {
+    known->witnesses.push_back(minimal);
   }
-  Known k;
-  k.finding = {.signature = answer.signature, .as_if = answer.as_if, .ops = answer.ops, .path = answer.path,
-               .rate = answer.rate};
-  k.kinds = {reported, minimal};
-  list.push_back(std::move(k));
-  if (!options_.quiet && answer.reproduced) {
-    std::fprintf(stderr, "divergence: %s%s%s  %s\n", answer.signature, answer.as_if[0] != '\0' ? "  as if: " : "",
-                 answer.as_if, answer.path);
-  }
+  known->kinds.insert({Shared::Key(current_.kind), Shared::Key(answer_->kind)});
 }
 
-void Findings::Explain(const Suspect& suspect) {
+void Findings::Explain(const Suspect& suspect) const {
   TargetOptions target_options;
   target_options.allow_sysctl = options_.allow_sysctl;
   target_options.deadline_ms = options_.deadline_ms;
@@ -169,16 +191,32 @@ void Findings::Explain(const Suspect& suspect) {
   if (!target.ok()) return;
   absl::StatusOr<std::unique_ptr<Model>> model = OpenModel(options_, **target);
   if (!model.ok()) return;
-  Minimizer minimizer(target->get(), model->get());
-  const Minimal minimal = minimizer.Run(suspect.ops, suspect.kind);
-  answer_->kind = suspect.kind;
-  answer_->reproduced = minimal.verdict.value == Verdict::kDiverges;
-  answer_->rate = answer_->reproduced ? 1 : 0;
-  Put(answer_->signature, KindName(suspect.kind));
-  Suspect kept = suspect;
-  if (answer_->reproduced) kept.ops = minimal.ops;
-  answer_->ops = static_cast<uint32_t>(kept.ops.size());
-  Put(answer_->path, Keep(kept));
+  const std::vector<Alternative> mistakes = PlantedAlternatives(true);
+  TriageOptions triage;
+  triage.alternatives = mistakes;
+  Diagnosis diagnosis = Triage(target->get(), model->get(), suspect.ops, suspect.kind, triage);
+  Divergence& d = diagnosis.divergence;
+  if (diagnosis.reproduced() && d.as_if.empty()) {
+    d.as_if = AsIf(PlantedAlternatives(false), d.profile, d.facts, d.ops, d.outcomes);
+  }
+  const std::string as_if = Joined(d.as_if);
+  answer_->reproduced = diagnosis.reproduced();
+  answer_->rate = diagnosis.rate();
+  answer_->kind = d.verdict.kind;
+  answer_->minimal.Store(d.ops);
+  Put(answer_->signature, KindName(d.verdict.kind));
+  Put(answer_->as_if, as_if);
+  const Known* known = Find(answer_->reproduced ? reproduced_ : unreproducible_, as_if, d.verdict.kind);
+  if (NewWitness(known, d.ops)) {
+    std::string stem = FileStem(d.verdict.kind);
+    if (!answer_->reproduced) stem += "-unreproducible";
+    if (suspect.witness > 0) absl::StrAppend(&stem, "-", suspect.witness + 1);
+    const absl::Status written = WriteArtefacts(options_.artifacts, stem, model->get(), &d);
+    if (!written.ok()) std::fprintf(stderr, "pollux: %s\n", std::string(written.message()).c_str());
+    if (written.ok() && !d.artefacts.empty()) Put(answer_->path, d.artefacts.front());
+  }
+  // A finding is told once, in full.
+  if (known == nullptr && !options_.quiet) std::fprintf(stderr, "%s\n", PrintDivergence(d).c_str());
   answer_->done = true;
 }
 
@@ -188,7 +226,7 @@ std::string Findings::Keep(const Suspect& suspect) const {
   std::error_code error;
   std::filesystem::create_directories(options_.artifacts, error);
   const std::string path =
-      absl::StrCat(options_.artifacts, "/", FileName(KindName(suspect.kind)), "-unreduced.trace");
+      absl::StrCat(options_.artifacts, "/", FileStem(suspect.kind), "-unreduced.trace");
   return WriteAtomically(path, Print(trace)).ok() ? path : "";
 }
 

@@ -47,23 +47,28 @@ class Findings {
   struct Suspect {
     Kind kind;
     std::vector<Op> ops;
+    int witness = 0;  // how many traces of its kind came before
   };
   // What the child says, in shared memory.
   struct Answer {
     bool done, reproduced;
     double rate;
     Kind kind;
-    uint32_t ops;
     char signature[256], as_if[1024], path[1024];
+    StoredTrace minimal;
   };
   struct Known {
     Finding finding;
     std::set<uint64_t> kinds;
+    std::vector<std::vector<Op>> witnesses;  // minimal traces with different ops
   };
 
   void Begin();
   void End(bool timed_out, int status);
-  void Explain(const Suspect& suspect);  // in the child
+  void Explain(const Suspect& suspect) const;  // in the child
+  // The finding that an explanation belongs to, or nullptr.
+  static const Known* Find(const std::vector<Known>& list, const std::string& as_if, const Kind& kind);
+  static bool NewWitness(const Known* known, const std::vector<Op>& minimal);
   std::string Keep(const Suspect& suspect) const;  // writes the trace as it is
 
   CampaignOptions options_;

@@ -26,6 +26,7 @@
 #include "model/binary.h"
 #include "model/trace.h"
 #include "oracle/checker.h"
+#include "oracle/planted.h"
 
 // libFuzzer's entry (compiler-rt): never returns while there is work.
 extern "C" int LLVMFuzzerRunDriver(int* argc, char*** argv, int (*run)(const uint8_t* data, size_t size));
@@ -318,7 +319,10 @@ absl::StatusOr<std::unique_ptr<Model>> OpenModel(const CampaignOptions& options,
     return absl::InvalidArgumentError(
         absl::StrCat("no profile is called '", options.profile, "'; 'pollux profiles' lists them"));
   }
-  return std::make_unique<Model>(profile, target.facts());
+  if (options.judge.empty()) return std::make_unique<Model>(profile, target.facts());
+  const PlantedInfo* bug = FindPlanted(options.judge);
+  if (bug == nullptr) return absl::InvalidArgumentError(absl::StrCat("no planted bug is called '", options.judge, "'"));
+  return NewPlantedModel(*bug, profile, target.facts());
 }
 
 void RunWorker(const WorkerOptions& options, Shared* shared, WorkerBlock* block) {
@@ -348,10 +352,11 @@ void RunWorker(const WorkerOptions& options, Shared* shared, WorkerBlock* block)
 
   const std::string seed = absl::StrCat("-seed=", options.seed % 0x7fffffff + 1);
   const std::string length = absl::StrCat("-max_len=", kMaxInput);
-  // Time, signals, memory and files are ours; no counter but ours is looked at.
+  // Time, signals, memory and files are ours; no counter but ours is looked at. The entropic schedule counts every
+  // feature of every run, which costs more than the model.
   std::vector<std::string> flags = {"pollux", seed, length, "-len_control=0", "-timeout=0", "-rss_limit_mb=0",
                                     "-malloc_limit_mb=0", "-detect_leaks=0", "-use_value_profile=0",
-                                    "-reduce_inputs=0", "-reload=0", "-verbosity=0", "-handle_segv=0",
+                                    "-reduce_inputs=0", "-entropic=0", "-reload=0", "-verbosity=0", "-handle_segv=0",
                                     "-handle_bus=0", "-handle_abrt=0", "-handle_ill=0", "-handle_fpe=0",
                                     "-handle_int=0", "-handle_term=0", "-handle_xfsz=0", "-handle_usr1=0",
                                     "-handle_usr2=0", "-purge_allocator_interval=-1",
