@@ -12,7 +12,9 @@ namespace {
 // Pairs are tried for traces up to this length: a write and the read that takes it back go together only.
 constexpr size_t kPairs = 16;
 
-size_t Count(const std::vector<bool>& marks) { return static_cast<size_t>(std::count(marks.begin(), marks.end(), true)); }
+size_t Count(const std::vector<bool>& marks) {
+  return static_cast<size_t>(std::count(marks.begin(), marks.end(), true));
+}
 
 uint64_t Mix(uint64_t h, uint64_t v) {
   h = (h ^ v) * 0x9e3779b97f4a7c15;

@@ -135,23 +135,31 @@ void SimplerCall(const Op& op, Variants* variants) {
     return simple;
   };
   switch (op.call) {
-    case Call::kEpollCreate: return variants->Try(as(Call::kEpollCreate1, 0));
-    case Call::kEpollPwait: return variants->Try(as(Call::kEpollWait, 4));
+    case Call::kEpollCreate:
+      return variants->Try(as(Call::kEpollCreate1, 0));
+    case Call::kEpollPwait:
+      return variants->Try(as(Call::kEpollWait, 4));
     case Call::kEpollPwait2: {
       Op wait = as(Call::kEpollWait, 3);
       const bool forever = op.mem(3).kind() == Memory::kNull;
       wait.arg[3] = static_cast<uint64_t>(int64_t{forever ? -1 : op.arg[4] != 0 || op.arg[5] != 0 ? 1 : 0});
       return variants->Try(wait);
     }
-    case Call::kDup3: return variants->Try(as(Call::kDup2, 2));
-    case Call::kDup2: return variants->Try(as(Call::kDup, 1));
+    case Call::kDup3:
+      return variants->Try(as(Call::kDup2, 2));
+    case Call::kDup2:
+      return variants->Try(as(Call::kDup, 1));
     case Call::kFcntl:
       if (op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec) variants->Try(as(Call::kDup, 1));
       return;
-    case Call::kCloseRange: return variants->Try(as(Call::kClose, 1));
-    case Call::kSend: return variants->Try(as(Call::kWrite, 4));
-    case Call::kRecv: return variants->Try(as(Call::kRead, 3));
-    default: return;
+    case Call::kCloseRange:
+      return variants->Try(as(Call::kClose, 1));
+    case Call::kSend:
+      return variants->Try(as(Call::kWrite, 4));
+    case Call::kRecv:
+      return variants->Try(as(Call::kRead, 3));
+    default:
+      return;
   }
 }
 

@@ -176,7 +176,7 @@ static inline void expect(long got, long want) {
     blocks = 1;                           \
     alarm(1);                             \
     expect(CALL(__VA_ARGS__), -EINTR);    \
-    alarm(10);                            \
+    alarm(5);                            \
     blocks = 0;                           \
   } while (0)
 )",
@@ -438,7 +438,7 @@ static void start(void) {
   memset(&alarms, 0, sizeof alarms);
   alarms.sa_handler = on_alarm; /* no SA_RESTART */
   sigaction(SIGALRM, &alarms, NULL);
-  alarm(10);
+  alarm(5);
 }
 )";
 

@@ -172,8 +172,7 @@ r, w = pipe2(0)
 read(r, 5) = blocked
 poll(r IN, -1) = blocked
 close(w)
-)",
-    "",
+)", "",
 };
 
 TEST_F(ExportTest, ProgramsBehaveAsLinuxOnLinux) {

@@ -1,0 +1,113 @@
+#include "fuzz/triage.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "fuzz/min.h"
+#include "model/text.h"
+#include "oracle/export.h"
+
+namespace pollux {
+
+Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const Kind& kind,
+                 const TriageOptions& options) {
+  Diagnosis diagnosis;
+  Divergence& d = diagnosis.divergence;
+  d.target = target->name();
+  d.profile = model->profile();
+  d.facts = model->facts();
+  d.ops = ops;
+  d.verdict.kind = kind;
+  d.runs = d.reproduced = 0;
+
+  Checker checker(target, model);
+  CheckOptions check = options.check;
+  check.verify_facts = false;
+  while (d.runs < options.tries) {
+    std::vector<Op> run = ops;
+    std::vector<Outcome> outcomes;
+    const Verdict verdict = checker.Run(&run, check, &outcomes);
+    ++d.runs;
+    if (verdict.value != Verdict::kDiverges || !(verdict.kind == kind)) {
+      if (d.reproduced == 0) d.outcomes = std::move(outcomes);
+      continue;
+    }
+    run.resize(verdict.op + 1);
+    d.ops = std::move(run), d.outcomes = std::move(outcomes), d.verdict = verdict;
+    ++d.reproduced;
+  }
+  if (!target->FactsHold()) diagnosis.reason = Reason::kFactChanged;
+  if (!diagnosis.reproduced()) return diagnosis;
+
+  if (options.minimize) {
+    MinOptions min = {.budget = options.budget, .check = check};
+    // A trace that shows its kind every third time gets enough attempts to miss it once in a hundred.
+    if (diagnosis.rate() < 1) min.attempts = std::min(20, static_cast<int>(std::ceil(4.6 / diagnosis.rate())));
+    Minimal minimal = Minimizer(target, model, min).Run(d.ops, kind);
+    d.executions = minimal.executions;
+    d.minimal = minimal.complete;
+    if (minimal.verdict.value == Verdict::kDiverges) {
+      for (size_t i = 0; i < minimal.matters.size(); ++i) {
+        d.matters.push_back(PrintMatters(minimal.ops[i], minimal.matters[i]));
+      }
+      d.ops = std::move(minimal.ops), d.outcomes = std::move(minimal.outcomes);
+      d.verdict = std::move(minimal.verdict);
+    }
+  }
+  const std::vector<Alternative> quirks = QuirkAlternatives(d.profile);
+  d.as_if = AsIf(quirks, d.profile, d.facts, d.ops, d.outcomes);
+  for (std::string& name : AsIf(options.alternatives, d.profile, d.facts, d.ops, d.outcomes)) {
+    d.as_if.push_back(std::move(name));
+  }
+  Explain(model, &d);
+  return diagnosis;
+}
+
+bool SameFinding(const Divergence& a, const Divergence& b) {
+  if (!a.as_if.empty() && a.as_if == b.as_if) return true;
+  return a.verdict.kind == b.verdict.kind;
+}
+
+bool OtherOps(std::span<const Op> a, std::span<const Op> b) {
+  return !std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Op& x, const Op& y) { return x.call == y.call; });
+}
+
+absl::Status WriteFile(const std::string& path, std::string_view text) {
+  const std::string aside = path + ".new";
+  FILE* file = std::fopen(aside.c_str(), "w");
+  const auto failed = [&](const char* what) {
+    return absl::UnknownError(std::string(what) + " " + path + ": " + std::strerror(errno));
+  };
+  if (file == nullptr) return failed("cannot write");
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 &&
+                       fsync(fileno(file)) == 0;
+  if (std::fclose(file) != 0 || !written) return failed("cannot write");
+  if (std::rename(aside.c_str(), path.c_str()) != 0) return failed("cannot rename to");
+  return absl::OkStatus();
+}
+
+absl::Status WriteArtefacts(const std::string& folder, const std::string& stem, Model* model, Divergence* divergence) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return absl::UnknownError("cannot create " + folder + ": " + error.message());
+  divergence->artefacts.clear();
+  const Trace trace = ToTrace(*divergence);
+  const std::string path = folder + "/" + stem;
+  if (absl::Status s = WriteFile(path + ".trace", Print(trace)); !s.ok()) return s;
+  divergence->artefacts.push_back(path + ".trace");
+  // What a C program cannot say is still in the trace.
+  if (const absl::StatusOr<std::string> program = Export(model, trace, ExportAs::kC, stem); program.ok()) {
+    if (absl::Status s = WriteFile(path + ".c", *program); !s.ok()) return s;
+    divergence->artefacts.push_back(path + ".c");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace pollux
