@@ -71,12 +71,11 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
     done += bytes, slot.offset += bytes, slot.bytes -= bytes;
     const bool packet = rules_(Rule::kPipePacketRead, !slot.mergeable, id);
     if (packet) slot.bytes = 0;  // what a short read leaves of a packet is lost
-    if (rules_(Rule::kPipeSlotFreed, slot.bytes == 0, id)) {
-      wake |= PipeFull(p);
-      freed = true;
-      SlotList::Remove(state_.slots, p.slots, id);
-      state_.slots.Free(id);
-    }
+    if (!rules_(Rule::kPipeSlotFreed, slot.bytes == 0, id)) break;
+    wake |= PipeFull(p);
+    freed = true;
+    SlotList::Remove(state_.slots, p.slots, id);
+    state_.slots.Free(id);
     if (packet || done == n) break;
   }
   if (Has(Quirk::kPipeReadWakesIfBeganFull)) wake = began_full;
