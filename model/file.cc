@@ -198,7 +198,7 @@ void Model::OpenFile(const Op& op, Outcome* out) {
 void Model::MemfdCreate(const Op& op, Outcome* out) {
   const uint32_t flags = op.u32(0);
   if (rules_(Rule::kMemfdFlags, (flags & ~0x1fu & ~0xfc000000u) != 0)) return out->Error(kEINVAL);
-  if ((flags & ~3u) != 0) {
+  if ((flags & (0x1cu | 0xfc000000u)) != 0) {
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "memfd_create: flags that depend on the configuration";
     return;
   }

@@ -209,6 +209,10 @@ const std::vector<Mistake>& FileMistakes() {
          m.bytes -= n;
          return true;
        }},
+      {"dgram.close-keeps-out", "dgram", "closing with unread datagrams tells their sender nothing about space",
+       {Rule::kUnixSpaceWakes}, [](Scene& s) {
+         return s.value && (Reads(s) || Writes(s) || AskedSocket(s).type != kSockDgram);
+       }},
       {"dgram.shut-peer", "dgram", "shutdown of a datagram socket reaches its peer", {Rule::kUnixShutReachesPeer},
        [](Scene& s) { return AskedSocket(s).peer != kNil; }},
 
@@ -229,11 +233,10 @@ const std::vector<Mistake>& FileMistakes() {
          List& queue = s.state().sockets[socket.peer].messages;
          MessageList::Remove(s.state().messages, queue, queue.tail);
        }},
-      {"seqpacket.close-keeps-out", "seqpacket", "closing with unread messages tells their sender nothing about space",
-       {Rule::kUnixSpaceWakes}, [](Scene& s) {
-         const bool reads = Reads(s) || Writes(s);
-         return s.value && (reads || AskedSocket(s).type != kSockSeqpacket);
-       }},
+      {"seqpacket.shut-alone", "seqpacket", "shutdown does not reach the peer, as on a datagram socket",
+       {Rule::kUnixShutReachesPeer}, [](Scene& s) { return s.value && AskedSocket(s).type != kSockSeqpacket; }},
+      {"seqpacket.no-reset", "seqpacket", "D24 Miri: closing with unread messages does not reset the peer",
+       {Rule::kUnixReset}, [](Scene& s) { return s.value && AskedSocket(s).type != kSockSeqpacket; }},
 
       // --- timerfd -----------------------------------------------------------------------------------------------------
       {"timerfd.first-tick", "timerfd", "D85: ticks are an edge only if none were pending", {Rule::kTimerfdTicksWake},

@@ -164,18 +164,4 @@ std::unique_ptr<Target> NewPlantedTarget(const PlantedInfo& bug) {
                                          NewPlantedModel(bug, profile, PlantedFacts(bug)));
 }
 
-const std::vector<Alternative>& PlantedAlternatives() {
-  static const std::vector<Alternative> alternatives = [] {
-    std::vector<Alternative> all;
-    for (const PlantedInfo& bug : PlantedBugs()) {
-      if (!bug.equivalent.empty()) continue;
-      all.push_back({absl::StrCat("planted:", bug.name), [&bug](const Profile& profile, const Facts& facts) {
-                       return NewPlantedModel(bug, profile, facts);
-                     }});
-    }
-    return all;
-  }();
-  return alternatives;
-}
-
 }  // namespace pollux

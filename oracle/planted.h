@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "model/model.h"
-#include "oracle/alternatives.h"
 #include "oracle/target.h"
 
 namespace pollux {
@@ -44,9 +43,6 @@ bool ShowsWith(const PlantedInfo& bug, const Facts& facts);
 std::unique_ptr<Model> NewPlantedModel(const PlantedInfo& bug, const Profile& profile, const Facts& facts);
 // linux-6.18 with the bug in it, as the target "planted:NAME".
 std::unique_ptr<Target> NewPlantedTarget(const PlantedInfo& bug);
-
-// Every bug that can show as an explanation, "planted:NAME".
-const std::vector<Alternative>& PlantedAlternatives();
 
 }  // namespace pollux
 
