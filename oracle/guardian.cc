@@ -188,38 +188,43 @@ bool StartGuardian(int64_t lowered, std::string* why) {
 
 int64_t MaxUserWatches() { return ReadLimit(); }
 
-bool LoweredWatches::Acquire(std::string* why) {
+bool LoweredWatches::Join() {
   if (connection_ >= 0) return true;
+  // One that is about to leave hangs up; then there is a next one, or none.
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    if (attempt > 2) usleep(1000);
+    const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address;
+    const socklen_t length = Address(&address);
+    const bool connected = connect(connection, reinterpret_cast<sockaddr*>(&address), length) == 0;
+    ucred peer = {};
+    socklen_t size = sizeof peer;
+    getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    const timeval patience = {5, 0};
+    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    char word = 0;
+    if (connected && peer.uid == 0 && recv(connection, &word, 1, 0) == 1 && word == kReady) {
+      connection_ = connection;
+      return true;
+    }
+    close(connection);
+    if (!connected) return false;
+  }
+  return false;
+}
+
+bool LoweredWatches::Acquire(std::string* why) {
   if (access(kSysctl, W_OK) != 0) {
     *why = "fs.epoll.max_user_watches cannot be written";
     return false;
   }
+  *why = "the guardian does not answer";
   int64_t lowered = -1;
   for (int attempt = 0; attempt < 200; ++attempt) {
-    connection_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address;
-    const socklen_t length = Address(&address);
-    if (connect(connection_, reinterpret_cast<sockaddr*>(&address), length) == 0) {
-      ucred peer = {};
-      socklen_t size = sizeof peer;
-      getsockopt(connection_, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-      const timeval patience = {5, 0};
-      setsockopt(connection_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-      char word = 0;
-      if (peer.uid == 0 && recv(connection_, &word, 1, 0) == 1 && word == kReady) return true;
-      // It was about to leave, or could not lower the limit.
-      *why = "the guardian does not answer";
-    } else if (lowered < 0) {
-      lowered = std::max(kLowestWatches, 2 * WatchesInUse());
-    } else if (!StartGuardian(lowered, why)) {
-      break;
-    }
-    close(connection_);
-    connection_ = -1;
-    if (attempt > 2) usleep(1000);
+    if (Join()) return true;
+    if (lowered < 0) lowered = std::max(kLowestWatches, 2 * WatchesInUse());
+    if (!StartGuardian(lowered, why)) return false;
   }
-  if (connection_ >= 0) close(connection_);
-  connection_ = -1;
   return false;
 }
 

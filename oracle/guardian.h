@@ -28,8 +28,11 @@ class LoweredWatches {
   LoweredWatches(const LoweredWatches&) = delete;
   LoweredWatches& operator=(const LoweredWatches&) = delete;
 
-  // Lowers the limit to kLowestWatches, or to twice what is in use as far as it can be told, if that is more. Needs
-  // root. The connection is a descriptor of the calling thread's table. False, and why, if it cannot be done.
+  // Holds the limit that somebody has lowered already; false if nobody has.
+  bool Join();
+  // Joins, or else lowers the limit to kLowestWatches, or to twice what is in use as far as it can be told, if that is
+  // more. Needs root. The connection is a descriptor of the calling thread's table. False, and why, if it cannot be
+  // done.
   bool Acquire(std::string* why);
   // Returns when the old value is back, if this was the last holder.
   void Release();

@@ -128,7 +128,7 @@ void NativeTarget::Reset() {
 
 void NativeTarget::Run(const Op& op, Outcome* out) {
   if (quota_ != nullptr) {
-    if (op.call == Call::kEpollCtl) quota_->Adding();
+    if (op.call == Call::kEpollCtl && op.num(1) == kCtlAdd) quota_->Adding();
     if (op.call == Call::kWatches) [[unlikely]]
       return Watches(op, out);
   }

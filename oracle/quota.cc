@@ -102,10 +102,11 @@ struct Quota::Ballast {
   }
   const char* Leave(int64_t n, bool allow_sysctl) {
     if (instances.empty()) {
-      if (MaxUserWatches() > kAffordableWatches) {
-        const LiftedLimit lifted;
-        std::string why;
-        if (!allow_sysctl || !lowered.Acquire(&why)) return "fs.epoll.max_user_watches cannot be lowered";
+      // A limit that is low because another campaign has lowered it must be held too, or it would come back too soon.
+      const LiftedLimit lifted;
+      std::string why;
+      if (!lowered.Join() && MaxUserWatches() > kAffordableWatches && !(allow_sysctl && lowered.Acquire(&why))) {
+        return "fs.epoll.max_user_watches cannot be lowered";
       }
       if (const char* why = Build(MaxUserWatches())) return why;
     }
@@ -123,7 +124,7 @@ std::unique_ptr<Quota> Quota::Open(int job, bool allow_sysctl, const char** why)
   *why = geteuid() != 0                                ? "the quota needs root"
          : limit < 0                                   ? "no fs.epoll.max_user_watches"
          : limit > kAffordableWatches && !allow_sysctl ? "fs.epoll.max_user_watches is above 500000: --allow-sysctl"
-         : limit < 4 * kLittleRoom                     ? "fs.epoll.max_user_watches is too low"
+         : limit < 1024                                ? "fs.epoll.max_user_watches is too low"
                                                        : nullptr;
   if (*why == nullptr && limit > kAffordableWatches && access("/proc/sys/fs/epoll/max_user_watches", W_OK) != 0) {
     *why = "fs.epoll.max_user_watches cannot be written";
@@ -212,17 +213,15 @@ const char* Quota::Leave(int64_t n) {
 
 void Quota::Reset() {
   added_ = 0;
-  if (left_ >= 0) {
-    // At least that many fit now that the trace's own are gone.
-    room_ = left_;
-    left_ = -1;
-    if (room_ < kLittleRoom) MakeRoom(kLittleRoom);
-  }
+  if (left_ < 0) return;
+  room_ = left_;  // at least: the trace's own watches are gone
+  left_ = -1;
 }
 
-void Quota::MakeRoom(int64_t room) {
-  Ask(-1, room);
-  room_ += room;
+void Quota::MakeRoom() {
+  const int64_t more = std::max(room_, kLeastRoom);
+  Ask(-1, more);
+  room_ += more;
 }
 
 bool Quota::Holds() const { return limit_ < 0 || limit_ == MaxUserWatches(); }

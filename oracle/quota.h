@@ -31,12 +31,13 @@ class Quota {
   // From now on exactly n more watches fit. Null, or why not.
   const char* Leave(int64_t n);
 
-  // A trace has begun; the watches of the one before are gone. Leaves room for ordinary traces.
+  // A trace has begun; the watches of the one before are gone.
   void Reset();
-  // The trace is about to add a watch. Ballast makes way before it could be felt, unless Leave was asked for.
+  // The trace is about to add a watch. Ballast makes way before it could be felt, in steps that double: a trace without
+  // the op has room for whatever it adds.
   void Adding() {
     if (room_ != kUnlimited && ++added_ > room_) [[unlikely]]
-      MakeRoom(kMuchRoom);
+      MakeRoom();
   }
 
   // Did nobody change the limit since it was filled?
@@ -45,12 +46,12 @@ class Quota {
  private:
   struct Ballast;
   static constexpr int64_t kUnlimited = int64_t{1} << 62;
-  static constexpr int64_t kLittleRoom = 256, kMuchRoom = 65536;
+  static constexpr int64_t kLeastRoom = 32;
 
   Quota() = default;
   void Main(int job, bool allow_sysctl);
   const char* Ask(int64_t leave, int64_t remove);
-  void MakeRoom(int64_t room);
+  void MakeRoom();
 
   uint32_t real_uid_ = 0;      // the thread's before
   int64_t limit_ = -1;         // when it was last filled
