@@ -32,9 +32,7 @@ void Model::EventfdRead(const File& file, Memory memory, int64_t n, Outcome* out
   Eventfd& e = state_.eventfds[file.object];
   if (rules_(Rule::kEventfdReadShort, n < 8)) return out->Error(kEINVAL);
   if (rules_(Rule::kEventfdEmpty, e.count == 0, file.object)) {
-    if (rules_(Rule::kNonblock, (file.flags & kONonblock) != 0)) return out->Error(kEAGAIN);
-    out->Clear(), out->kind = Outcome::kBlocked;
-    return;
+    return WouldSleep((file.flags & kONonblock) != 0, out);
   }
   const uint64_t value = rules_(Rule::kEventfdReadOne, e.semaphore, file.object) ? 1 : e.count;
   e.count -= value;
@@ -52,9 +50,7 @@ void Model::EventfdWrite(const File& file, Memory memory, int64_t n, uint64_t va
   if (rules_(Rule::kMemoryFault, Copyable(memory, false) < 8)) return out->Error(kEFAULT);
   if (rules_(Rule::kEventfdWriteMax, value == kMax)) return out->Error(kEINVAL);
   if (rules_(Rule::kEventfdFull, kMax - e.count <= value, file.object)) {
-    if (rules_(Rule::kNonblock, (file.flags & kONonblock) != 0)) return out->Error(kEAGAIN);
-    out->Clear(), out->kind = Outcome::kBlocked;
-    return;
+    return WouldSleep((file.flags & kONonblock) != 0, out);
   }
   e.count += value;
   if (rules_(Rule::kEventfdWriteWakes, true, file.object)) Notify(e.queue, kIn);

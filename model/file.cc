@@ -89,6 +89,11 @@ void Model::Release(Id file) {
   }
 }
 
+void Model::WouldSleep(bool nonblock, Outcome* out) {
+  if (rules_(Rule::kNonblock, nonblock)) return out->Error(kEAGAIN);
+  out->Clear(), out->kind = Outcome::kBlocked;
+}
+
 // vfs_read(): mode, then a read operation, then the address range.
 void Model::Read(const Op& op, Outcome* out) {
   const Id id = Usable(op.num(0));

@@ -95,8 +95,9 @@ class Model {
 
   // file.cc
   bool CanPoll(Id file) const;
-  List* QueueOf(Id file);  // where a watcher of the file waits
-  void Release(Id file);   // the file's ->release
+  List* QueueOf(Id file);                        // where a watcher of the file waits
+  void Release(Id file);                         // the file's ->release
+  void WouldSleep(bool nonblock, Outcome* out);  // EAGAIN or blocked
   void Read(const Op& op, Outcome* out);
   void Write(const Op& op, Outcome* out);
   void Send(const Op& op, Outcome* out);
@@ -137,10 +138,10 @@ class Model {
   void UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
   void UnixShutdown(Id socket, int32_t how);
   void UnixRelease(Id socket);
-  void StreamSend(Id socket, Memory memory, int64_t n, Outcome* out);
-  void MessageSend(Id socket, Memory memory, int64_t n, Outcome* out);
-  void StreamRecv(Id socket, Memory memory, int64_t n, bool peek, Outcome* out);
-  void MessageRecv(Id socket, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void StreamSend(Id socket, Memory memory, int64_t n, bool nonblock, Outcome* out);
+  void MessageSend(Id socket, Memory memory, int64_t n, bool nonblock, Outcome* out);
+  void StreamRecv(Id socket, Memory memory, int64_t n, bool peek, bool nonblock, Outcome* out);
+  void MessageRecv(Id socket, Memory memory, int64_t n, uint32_t flags, bool nonblock, Outcome* out);
   int64_t Charge(const Socket& s, int64_t bytes) const;
   bool UnixWritable(const Socket& s, int64_t more = 0) const;
   Id QueueMessage(Id from, Id to, int64_t bytes);

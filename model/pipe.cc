@@ -84,8 +84,7 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   if (done > 0) return out->Value(done);
   if (faulted) return out->Error(kEFAULT);
   if (rules_(Rule::kPipeEof, p.writers == 0, file.object)) return out->Value(0);
-  if (rules_(Rule::kNonblock, (file.flags & kONonblock) != 0)) return out->Error(kEAGAIN);
-  out->Clear(), out->kind = Outcome::kBlocked;
+  return WouldSleep((file.flags & kONonblock) != 0, out);
 }
 
 // anon_pipe_write(): every way out wakes readers, failures too (R4.2.4).

@@ -87,6 +87,8 @@ void EachFact(Facts& facts, F f) {
   f("unix.sndbuf", facts.unix_sndbuf);
   f("unix.charge", facts.unix_charge);
   f("unix.stream-linear", facts.unix_stream_linear);
+  f("unix.message-linear", facts.unix_message_linear);
+  f("unix.message-paged", facts.unix_message_paged);
   f("pm-sleep", facts.pm_sleep);
   f("busy-poll", facts.busy_poll);
   f("net-admin", facts.net_admin);

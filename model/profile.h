@@ -58,13 +58,16 @@ struct Facts {
   bool pipe_unlimited = true;    // has CAP_SYS_RESOURCE: F_SETPIPE_SZ above pipe_max_slots succeeds
   int64_t unix_sndbuf = 212992;  // SO_SNDBUF of a new AF_UNIX socket
   // What a queued AF_UNIX buffer of so many linear payload bytes is charged, as steps {up to bytes, charge}
-  // (SIOCOUTQ); the last step's bytes is the most a buffer holds without pages.
+  // (SIOCOUTQ). Whole pages on top are charged as they are.
   struct Step {
     int64_t bytes, charge;
     friend bool operator==(const Step&, const Step&) = default;
   };
-  std::vector<Step> unix_charge = {{192, 768}, {704, 1280}, {1728, 2304}, {3776, 4352}, {7872, 8448}, {16064, 16640}};
-  int64_t unix_stream_linear = 3776;  // a stream buffer's linear part is at most this
+  std::vector<Step> unix_charge = {{192, 768},     {704, 1280},    {1728, 2304},   {3776, 4352},     {7872, 8448},
+                                   {16064, 16640}, {32448, 33024}, {65216, 65792}, {130752, 131328}, {143328, 262400}};
+  int64_t unix_stream_linear = 3776;    // a stream buffer uses pages beyond so many bytes
+  int64_t unix_message_linear = 16064;  // a datagram or seqpacket message does beyond so many,
+  int64_t unix_message_paged = 69632;   // but no more bytes of pages than these (MAX_SKB_FRAGS)
   // Capabilities that are visible in results.
   bool pm_sleep = false;      // EPOLLWAKEUP is kept (CONFIG_PM_SLEEP and CAP_BLOCK_SUSPEND)
   bool busy_poll = true;      // CONFIG_NET_RX_BUSY_POLL: EPIOC*PARAMS exist

@@ -64,9 +64,7 @@ void Model::TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out
   Timerfd& t = state_.timerfds[file.object];
   if (rules_(Rule::kTimerfdReadShort, n < 8)) return out->Error(kEINVAL);
   if (rules_(Rule::kTimerfdEmpty, t.ticks == 0, file.object)) {
-    if (rules_(Rule::kNonblock, (file.flags & kONonblock) != 0)) return out->Error(kEAGAIN);
-    out->Clear(), out->kind = Outcome::kBlocked;
-    return;
+    return WouldSleep((file.flags & kONonblock) != 0, out);
   }
   const uint64_t ticks = t.ticks;
   t.ticks = 0;

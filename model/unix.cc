@@ -12,8 +12,7 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
-constexpr int64_t kFragments = 32768;      // UNIX_SKB_FRAGS_SZ: paged bytes of a stream buffer
-constexpr int64_t kMaxPages = 17 * kPage;  // MAX_SKB_FRAGS pages of a datagram
+constexpr int64_t kFragments = 32768;  // UNIX_SKB_FRAGS_SZ: paged bytes of a stream buffer
 constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;
 constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
 
@@ -23,7 +22,8 @@ int64_t PageAlign(int64_t n) { return (n + kPage - 1) / kPage * kPage; }
 
 void Model::SocketPair(const Op& op, Outcome* out) {
   constexpr int32_t kSockRaw = 3;
-  const uint32_t word = op.u32(0), flags = op.u32(1);
+  constexpr uint32_t kTypeMask = 0xf;  // SOCK_TYPE_MASK: type and flags are one argument of the system call
+  const uint32_t word = op.u32(0) | op.u32(1), flags = word & ~kTypeMask;
   if (rules_(Rule::kUnixFlags, (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
   const int32_t first = LowestFree(0);
   if (first < 0) return out->Error(kEMFILE);
@@ -33,8 +33,8 @@ void Model::SocketPair(const Op& op, Outcome* out) {
   Uninstall(first);
   ReleaseFiles();
   if (second < 0) return out->Error(kEMFILE);
-  if (rules_(Rule::kUnixTypeRange, word > 10)) return out->Error(kEINVAL);
-  int32_t type = static_cast<int32_t>(word);
+  int32_t type = static_cast<int32_t>(word & kTypeMask);
+  if (rules_(Rule::kUnixTypeRange, type > 10)) return out->Error(kEINVAL);
   if (type == kSockRaw) type = kSockDgram;
   if (rules_(Rule::kUnixType, type != kSockStream && type != kSockDgram && type != kSockSeqpacket)) {
     return out->Error(kESOCKTNOSUPPORT);
@@ -73,9 +73,12 @@ uint32_t Model::UnixMask(const Socket& s) {
 // What a buffer of so many bytes is charged (skb->truesize): a step by the size of its linear part, and whole pages.
 int64_t Model::Charge(const Socket& s, int64_t bytes) const {
   const auto& steps = facts_.unix_charge;
-  const int64_t linear_most = s.type == kSockStream ? facts_.unix_stream_linear : steps.back().bytes;
   int64_t paged = 0;
-  if (bytes > linear_most) paged = std::min(bytes, PageAlign(bytes - linear_most));
+  if (s.type == kSockStream) {
+    if (bytes > facts_.unix_stream_linear) paged = std::min(bytes, PageAlign(bytes - facts_.unix_stream_linear));
+  } else if (bytes > facts_.unix_message_linear) {
+    paged = PageAlign(std::min(bytes - facts_.unix_message_linear, facts_.unix_message_paged));
+  }
   const int64_t linear = bytes - paged;
   for (const Facts::Step& step : steps) {
     if (linear <= step.bytes) return step.charge + PageAlign(paged);
@@ -133,19 +136,16 @@ void Model::UnixSend(const File& file, Memory memory, int64_t n, uint32_t flags,
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "send: flags beyond DONTWAIT and NOSIGNAL";
     return;
   }
+  const bool nonblock = (file.flags & kONonblock) != 0 || (flags & kMsgDontwait) != 0;
   if (state_.sockets[id].type == kSockStream) {
-    StreamSend(id, memory, n, out);
+    StreamSend(id, memory, n, nonblock, out);
   } else {
-    MessageSend(id, memory, n, out);
-  }
-  const bool nonblock = rules_(Rule::kNonblock, ((file.flags & kONonblock) != 0) || (flags & kMsgDontwait) != 0);
-  if (!nonblock && out->kind == Outcome::kError && out->error == kEAGAIN) {
-    out->Clear(), out->kind = Outcome::kBlocked;
+    MessageSend(id, memory, n, nonblock, out);
   }
 }
 
 // unix_stream_sendmsg(): cut into buffers, each charged, queued and announced on its own.
-void Model::StreamSend(Id id, Memory memory, int64_t n, Outcome* out) {
+void Model::StreamSend(Id id, Memory memory, int64_t n, bool nonblock, Outcome* out) {
   Socket& s = state_.sockets[id];
   const int64_t room = Copyable(memory, false);
   if (rules_(Rule::kUnixSendShut, s.shut_wr, id)) return out->Error(kEPIPE);
@@ -158,6 +158,8 @@ void Model::StreamSend(Id id, Memory memory, int64_t n, Outcome* out) {
     error = TakeError(s);
     if (error != kOK) break;
     if (rules_(Rule::kUnixSendFull, s.charge >= facts_.unix_sndbuf, id)) {
+      WouldSleep(nonblock, out);
+      if (out->kind == Outcome::kBlocked) return;  // also with a part of it sent
       error = kEAGAIN;
       break;
     }
@@ -183,7 +185,7 @@ void Model::StreamSend(Id id, Memory memory, int64_t n, Outcome* out) {
 }
 
 // unix_dgram_sendmsg(), unix_seqpacket_sendmsg(): one message or none.
-void Model::MessageSend(Id id, Memory memory, int64_t n, Outcome* out) {
+void Model::MessageSend(Id id, Memory memory, int64_t n, bool nonblock, Outcome* out) {
   Socket& s = state_.sockets[id];
   const bool seqpacket = s.type == kSockSeqpacket;
   if (seqpacket) {
@@ -197,7 +199,7 @@ void Model::MessageSend(Id id, Memory memory, int64_t n, Outcome* out) {
   const Errno error = TakeError(s);
   if (error != kOK) return out->Error(error);
   if (rules_(Rule::kUnixSendShut, s.shut_wr, id)) return out->Error(kEPIPE);
-  if (rules_(Rule::kUnixSendFull, s.charge >= facts_.unix_sndbuf, id)) return out->Error(kEAGAIN);
+  if (rules_(Rule::kUnixSendFull, s.charge >= facts_.unix_sndbuf, id)) return WouldSleep(nonblock, out);
   const int64_t charge = Charge(s, n);
   const auto fail = [&](Errno why) {
     // The buffer was allocated; freeing it is an OUT edge on the sender itself (R4.4.8, R4.4.9).
@@ -235,21 +237,16 @@ void Model::UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags,
     return;
   }
   const Socket& s = state_.sockets[id];
-  const bool nonblock = rules_(Rule::kNonblock, ((file.flags & kONonblock) != 0) || (flags & kMsgDontwait) != 0);
+  const bool nonblock = (file.flags & kONonblock) != 0 || (flags & kMsgDontwait) != 0;
   if (s.type == kSockStream) {
-    StreamRecv(id, memory, n, (flags & kMsgPeek) != 0, out);
+    StreamRecv(id, memory, n, (flags & kMsgPeek) != 0, nonblock, out);
   } else {
-    MessageRecv(id, memory, n, flags, out);
-  }
-  if (!nonblock && out->kind == Outcome::kError && out->error == kEAGAIN) {
-    // A datagram socket that may not receive tells end of file to a sleeper only.
-    if (rules_(Rule::kUnixBlockingEof, s.shut_rd, id)) return out->Value(0);
-    out->Clear(), out->kind = Outcome::kBlocked;
+    MessageRecv(id, memory, n, flags, nonblock, out);
   }
 }
 
 // unix_stream_read_generic()
-void Model::StreamRecv(Id id, Memory memory, int64_t n, bool peek, Outcome* out) {
+void Model::StreamRecv(Id id, Memory memory, int64_t n, bool peek, bool nonblock, Outcome* out) {
   Socket& s = state_.sockets[id];
   const int64_t room = Copyable(memory, true);
   int64_t copied = 0;
@@ -260,7 +257,7 @@ void Model::StreamRecv(Id id, Memory memory, int64_t n, bool peek, Outcome* out)
       const Errno error = TakeError(s);
       if (error != kOK) return out->Error(error);
       if (rules_(Rule::kUnixEof, s.shut_rd, id)) return out->Value(0);
-      return out->Error(kEAGAIN);
+      return WouldSleep(nonblock, out);
     }
     Message& message = state_.messages[m];
     const int64_t bytes = std::min(message.bytes - message.consumed, n - copied);
@@ -284,13 +281,16 @@ void Model::StreamRecv(Id id, Memory memory, int64_t n, bool peek, Outcome* out)
 }
 
 // __unix_dgram_recvmsg(): whole messages; what does not fit is lost.
-void Model::MessageRecv(Id id, Memory memory, int64_t n, uint32_t flags, Outcome* out) {
+void Model::MessageRecv(Id id, Memory memory, int64_t n, uint32_t flags, bool nonblock, Outcome* out) {
   Socket& s = state_.sockets[id];
   const Errno error = TakeError(s);
   if (error != kOK) return out->Error(error);
   if (s.messages.size == 0) {
     if (rules_(Rule::kUnixSeqpacketEof, s.type == kSockSeqpacket && s.shut_rd, id)) return out->Value(0);
-    return out->Error(kEAGAIN);
+    WouldSleep(nonblock, out);
+    // A datagram socket that may not receive tells end of file to a sleeper only.
+    if (out->kind == Outcome::kBlocked && rules_(Rule::kUnixBlockingEof, s.shut_rd, id)) out->Value(0);
+    return;
   }
   const Id m = s.messages.head;
   const int64_t length = state_.messages[m].bytes;

@@ -113,6 +113,28 @@ int64_t LastOf(Pair& pair, int64_t charge, int64_t low, int64_t high) {
   return low;
 }
 
+// A message has only so many pages (MAX_SKB_FRAGS); what is longer has a larger linear part again.
+void MeasureLongMessages(Pair& dgram, Facts* facts) {
+  constexpr int64_t kPage = 4096;
+  std::vector<Facts::Step>& steps = facts->unix_charge;
+  const int64_t linear = steps.back().bytes, longest = facts->unix_sndbuf - 32;
+  facts->unix_message_linear = linear;
+  facts->unix_message_paged = longest;  // as good as unlimited, unless it shows
+  // One byte more than the linear part and n pages: as long as n + 1 pages are possible, they take that byte.
+  const int64_t rest = dgram.Charge(linear + 1 - kPage);
+  for (int64_t paged = kPage; linear + paged < longest; paged += kPage) {
+    if (dgram.Charge(linear + paged + 1) == rest + paged + kPage) continue;
+    facts->unix_message_paged = paged;
+    for (int64_t from = linear + paged + 1; from <= longest;) {
+      const int64_t charge = dgram.Charge(from);
+      const int64_t last = LastOf(dgram, charge, from, longest + 1);
+      steps.push_back({last - paged, charge - paged});
+      from = last + 1;
+    }
+    return;
+  }
+}
+
 void MeasureUnix(Facts* facts) {
   Pair dgram(SOCK_DGRAM), stream(SOCK_STREAM);
   int sndbuf = 0;
@@ -145,6 +167,7 @@ void MeasureUnix(Facts* facts) {
       break;
     }
   }
+  MeasureLongMessages(dgram, facts);
   const char byte = 0;
   facts->unix_oob = send(stream.fd(), &byte, 1, MSG_OOB | MSG_NOSIGNAL) == 1;
 }
