@@ -13,6 +13,7 @@
 #include "fuzz/min.h"
 #include "model/text.h"
 #include "oracle/export.h"
+#include "oracle/planted.h"
 
 namespace pollux {
 
@@ -66,8 +67,20 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
   for (std::string& name : AsIf(options.alternatives, d.profile, d.facts, d.ops, d.outcomes)) {
     d.as_if.push_back(std::move(name));
   }
+  if (d.as_if.empty()) d.as_if = AsIf(options.last_resort, d.profile, d.facts, d.ops, d.outcomes);
   Explain(model, &d);
   return diagnosis;
+}
+
+std::vector<Alternative> Mistakes(bool named) {
+  std::vector<Alternative> some;
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (bug.named != named || !bug.equivalent.empty()) continue;
+    some.push_back({"planted:" + bug.name, [&bug](const Profile& profile, const Facts& facts) {
+                      return NewPlantedModel(bug, profile, facts);
+                    }});
+  }
+  return some;
 }
 
 bool SameFinding(const Divergence& a, const Divergence& b) {

@@ -22,6 +22,7 @@ struct TriageOptions {
   bool minimize = true;
   CheckOptions check = {.never_block = true};
   std::span<const Alternative> alternatives;  // beside the quirks: planted mistakes
+  std::span<const Alternative> last_resort;   // asked only where none of those explains it: forced rules
 };
 
 struct Diagnosis {
@@ -37,6 +38,9 @@ struct Diagnosis {
 // Neither target nor model is owned. `kind` is what the trace showed when it was found.
 Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const Kind& kind,
                  const TriageOptions& options = {});
+
+// The planted bugs as alternatives: the named mistakes, or the forced rules.
+std::vector<Alternative> Mistakes(bool named);
 
 // One finding: the same explanation, or, where there is none, the same kind.
 bool SameFinding(const Divergence& a, const Divergence& b);

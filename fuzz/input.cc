@@ -1,0 +1,106 @@
+#include "fuzz/input.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+#include "model/binary.h"
+#include "model/text.h"
+
+namespace pollux {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::StatusOr<std::string> ReadAll(const std::string& path) {
+  FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return absl::InvalidArgumentError("cannot read " + path + ": " + std::strerror(errno));
+  std::string content;
+  char piece[1 << 14];
+  errno = 0;
+  for (size_t n; (n = std::fread(piece, 1, sizeof piece, file)) > 0;) content.append(piece, n);
+  const int error = std::ferror(file) != 0 ? (errno != 0 ? errno : EIO) : 0;
+  if (file != stdin) std::fclose(file);
+  if (error != 0) return absl::InvalidArgumentError("cannot read " + path + ": " + std::strerror(error));
+  return content;
+}
+
+absl::Status Load(const std::string& path, std::vector<Input>* inputs) {
+  absl::StatusOr<std::string> content = ReadAll(path);
+  if (!content.ok()) return content.status();
+  Input input;
+  input.path = path;
+  if (path == "-" || path.ends_with(".trace")) {
+    ParseError error;
+    if (!Parse(*content, path, &input.trace, &error)) return absl::InvalidArgumentError(error.message());
+  } else {
+    Decode(reinterpret_cast<const uint8_t*>(content->data()), content->size(), &input.trace.ops);
+  }
+  inputs->push_back(std::move(input));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Input>> LoadTraces(const std::vector<std::string>& paths) {
+  std::vector<Input> inputs;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      if (absl::Status status = Load(path, &inputs); !status.ok()) return status;
+      continue;
+    }
+    std::vector<std::string> files;
+    for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+      const std::string name = it->path().filename().string();
+      if (name.starts_with(".")) {
+        if (it->is_directory()) it.disable_recursion_pending();
+      } else if (it->is_regular_file()) {
+        files.push_back(it->path().string());
+      }
+    }
+    if (error) return absl::InvalidArgumentError("cannot read " + path + ": " + error.message());
+    std::sort(files.begin(), files.end());
+    for (const std::string& file : files) {
+      if (absl::Status status = Load(file, &inputs); !status.ok()) return status;
+    }
+  }
+  return inputs;
+}
+
+absl::StatusOr<Profile> NamedProfile(const std::string& name) {
+  Profile profile;
+  if (FindProfile(name, &profile)) return profile;
+  std::string names;
+  for (const Profile& p : Profiles()) names += (names.empty() ? "" : ", ") + p.name;
+  return absl::InvalidArgumentError("no profile is called '" + name + "'; there are " + names +
+                                    ", each with +QUIRK and -QUIRK");
+}
+
+absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Trace& trace, const std::string& profile) {
+  std::string name = Profiles().back().name;
+  Facts facts;
+  for (const Directive& d : trace.directives) {
+    if (d.key == "profile") name = d.value;
+    if (d.key != "fact") continue;
+    const size_t space = std::min(d.value.find(' '), d.value.size());
+    const std::string key = d.value.substr(0, space);
+    const std::string value = space < d.value.size() ? d.value.substr(space + 1) : "";
+    if (!SetFact(&facts, key, value)) return absl::InvalidArgumentError("'% fact " + d.value + "' is no fact");
+  }
+  absl::StatusOr<Profile> found = NamedProfile(profile.empty() ? name : profile);
+  if (!found.ok()) return found.status();
+  return std::make_unique<Model>(*found, facts);
+}
+
+absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Target& target, const std::string& profile) {
+  if (profile.empty()) return std::make_unique<Model>(target.profile(), target.facts());
+  absl::StatusOr<Profile> found = NamedProfile(profile);
+  if (!found.ok()) return found.status();
+  return std::make_unique<Model>(*found, target.facts());
+}
+
+}  // namespace pollux

@@ -1,0 +1,40 @@
+// What verbs are given: traces from files and folders, and the profile and facts that they were recorded under.
+
+#ifndef POLLUX_FUZZ_INPUT_H_
+#define POLLUX_FUZZ_INPUT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/model.h"
+#include "model/profile.h"
+#include "model/trace.h"
+#include "oracle/target.h"
+
+namespace pollux {
+
+struct Input {
+  std::string path;
+  Trace trace;
+};
+
+// Reads traces: *.trace is text, any other file binary, "-" text from standard input; a folder stands for the files
+// in it, by name, without those that begin with a dot. INVALID_ARGUMENT says what cannot be read, or where a trace
+// does not parse.
+absl::StatusOr<std::vector<Input>> LoadTraces(const std::vector<std::string>& paths);
+
+// The profile of that name; INVALID_ARGUMENT names those there are.
+absl::StatusOr<Profile> NamedProfile(const std::string& name);
+
+// The model that a trace is judged by where no target is asked: `profile` if given, else the trace's own "% profile",
+// else the newest; facts are the trace's "% fact" lines.
+absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Trace& trace, const std::string& profile);
+
+// The model that a target is held to: `profile` if given, else the one that the target claims.
+absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Target& target, const std::string& profile);
+
+}  // namespace pollux
+
+#endif  // POLLUX_FUZZ_INPUT_H_

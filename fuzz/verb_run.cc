@@ -1,0 +1,171 @@
+// pollux run: executes traces on a target and checks them, op by op.
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fuzz/campaign.h"
+#include "fuzz/input.h"
+#include "fuzz/triage.h"
+#include "fuzz/verbs.h"
+#include "model/text.h"
+
+namespace pollux {
+namespace {
+
+struct Args {
+  std::vector<std::string> traces;
+  std::string target = "native", profile;
+  TargetOptions options;
+  bool json = false, print = false, no_fdinfo = false;
+};
+
+// The first op whose written outcome is not what the target did; trace.ops.size() if there is none.
+size_t Unexpected(const Trace& trace, const std::vector<Outcome>& outcomes) {
+  for (size_t i = 0; i < outcomes.size() && i < trace.notes.size(); ++i) {
+    if (outcomes[i].kind != Outcome::kSkipped && !Holds(trace.notes[i].expect, outcomes[i])) return i;
+  }
+  return trace.ops.size();
+}
+
+class Runner {
+ public:
+  Runner(const Args& args, Target* target, Model* model)
+      : args_(args), target_(target), model_(model), checker_(target, model) {
+    summary_.target = target->name();
+    summary_.profile = model->profile().name;
+    summary_.rules_total = kRules - 1;
+  }
+
+  int Run(const Input& input) {
+    ++summary_.traces;
+    std::vector<Op> ops = input.trace.ops;
+    std::vector<Outcome> outcomes;
+    const CheckOptions check = {.observe_fdinfo = !args_.no_fdinfo};
+    const Verdict verdict = checker_.Run(&ops, check, &outcomes);
+    if (args_.print && verdict.value == Verdict::kConforms) std::fputs(Print(input.trace, outcomes).c_str(), stdout);
+    switch (verdict.value) {
+      case Verdict::kDiverges:
+        return Diverges(input, std::move(ops), verdict, check);
+      case Verdict::kInconclusive:
+        ++summary_.inconclusive[std::string(ReasonName(verdict.reason))];
+        std::fprintf(stderr, "%s: inconclusive: %s\n", input.path.c_str(),
+                     std::string(ReasonName(verdict.reason)).c_str());
+        return kExitInconclusive;
+      case Verdict::kConforms:
+        break;
+    }
+    const size_t at = Unexpected(input.trace, outcomes);
+    if (at < input.trace.ops.size()) return OtherThanWritten(input, at, outcomes[at]);
+    if (!args_.json && !args_.print) std::printf("%s: conforms, %zu ops\n", input.path.c_str(), ops.size());
+    return kExitConforms;
+  }
+
+  Summary& Finish(double seconds) {
+    summary_.seconds = seconds;
+    summary_.ops = checker_.ops_run();
+    for (const auto& [reason, count] : checker_.skips()) summary_.skipped[reason] += count;
+    for (const uint8_t hit : model_->rules().hits()) summary_.rules_hit += hit;
+    return summary_;
+  }
+
+ private:
+  int Diverges(const Input& input, std::vector<Op> ops, const Verdict& verdict, const CheckOptions& check) {
+    ops.resize(verdict.op + 1);
+    TriageOptions triage;
+    triage.minimize = false;
+    triage.check = check;
+    const std::vector<Alternative> mistakes = Mistakes(true), forced = Mistakes(false);
+    triage.alternatives = mistakes;
+    triage.last_resort = forced;
+    Divergence d = Triage(target_, model_, ops, verdict.kind, triage).divergence;
+    if (d.reproduced == 0) d.verdict = verdict;
+    std::string report = PrintDivergence(d);
+    if (verdict.op < input.trace.notes.size() && verdict.op < input.trace.ops.size() &&
+        input.trace.notes[verdict.op].expect.written()) {
+      const Expectation& written = input.trace.notes[verdict.op].expect;
+      const bool linux = Holds(written, verdict.allowed), did = Holds(written, verdict.observed);
+      report += std::string("  written    ") + PrintExpectation(input.trace.ops[verdict.op], written) +
+                (linux ? ", as Linux does\n"
+                 : did ? ", as " + d.target + " does\n"
+                       : ", which neither does\n");
+    }
+    std::fprintf(args_.json ? stderr : stdout, "%s\n%s", input.path.c_str(), report.c_str());
+    Count(d, input.path);
+    return kExitDiverges;
+  }
+
+  // Target and model agree, and what is written is something else.
+  int OtherThanWritten(const Input& input, size_t at, const Outcome& outcome) {
+    const Op& op = input.trace.ops[at];
+    std::fprintf(args_.json ? stderr : stdout, "%s: op %zu, %s\n  written    %s\n  %s and %s both give %s\n",
+                 input.path.c_str(), at + 1, PrintOps(input.trace)[at].c_str(),
+                 PrintExpectation(op, input.trace.notes[at].expect).c_str(), summary_.target.c_str(),
+                 summary_.profile.c_str(), PrintOutcome(op, outcome).c_str());
+    return kExitDiverges;
+  }
+
+  void Count(const Divergence& d, const std::string& path) {
+    std::string as_if;
+    for (const std::string& name : d.as_if) as_if += (as_if.empty() ? "" : ", ") + name;
+    for (Finding& f : summary_.findings) {
+      if (f.signature != KindName(d.verdict.kind) || f.as_if != as_if) continue;
+      ++f.count;
+      return;
+    }
+    summary_.findings.push_back({.signature = KindName(d.verdict.kind),
+                                 .as_if = as_if,
+                                 .count = 1,
+                                 .ops = d.ops.size(),
+                                 .path = path,
+                                 .rate = d.runs > 0 ? static_cast<double>(d.reproduced) / d.runs : 1});
+  }
+
+  const Args& args_;
+  Target* target_;
+  Model* model_;
+  Checker checker_;
+  Summary summary_;
+};
+
+int Run(const Args& args) {
+  absl::StatusOr<std::vector<Input>> inputs = LoadTraces(args.traces);
+  if (!inputs.ok()) return StatusError(inputs.status());
+  absl::StatusOr<std::unique_ptr<Target>> target = OpenTarget(args.target, args.options);
+  if (!target.ok()) return StatusError(target.status());
+  absl::StatusOr<std::unique_ptr<Model>> model = ModelFor(**target, args.profile);
+  if (!model.ok()) return StatusError(model.status());
+
+  Runner runner(args, target->get(), model->get());
+  const auto begin = std::chrono::steady_clock::now();
+  int status = kExitConforms;
+  for (const Input& input : *inputs) status = Worse(status, runner.Run(input));
+  Summary& summary = runner.Finish(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  for (const auto& [reason, count] : summary.skipped) {
+    std::fprintf(stderr, "skipped %llu: %s\n", static_cast<unsigned long long>(count), reason.c_str());
+  }
+  if (args.json) std::printf("%s\n", ToJson(summary).c_str());
+  return status;
+}
+
+}  // namespace
+
+Action RunVerb(CLI::App* verb) {
+  auto args = std::make_shared<Args>();
+  verb->add_option("TRACE", args->traces, "traces, or folders of them; - is standard input")->required();
+  verb->add_option("--target", args->target, "what executes them: 'pollux targets' lists them")->capture_default_str();
+  verb->add_option("--profile", args->profile, "what the target is held to, e.g. linux-6.1+QUIRK; its own by default");
+  verb->add_option("--deadline", args->options.deadline_ms, "milliseconds after which a call counts as blocked")
+      ->capture_default_str();
+  verb->add_flag("--print", args->print, "write the traces with what their ops did");
+  verb->add_flag("--no-fdinfo", args->no_fdinfo, "do not compare interest lists at the end of a trace");
+  verb->add_flag("--allow-sysctl", args->options.allow_sysctl, "may lower fs.epoll.max_user_watches while it runs");
+  verb->add_flag("--json", args->json, "the last line of stdout is the summary as JSON");
+  verb->footer("Example:\n  pollux run corpus/golden/*.trace\n  pollux run --target model:linux-4.4 --print my.trace");
+  return [args] { return Run(*args); };
+}
+
+}  // namespace pollux
