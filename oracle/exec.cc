@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -35,14 +36,11 @@ constexpr uint32_t kEpollIoctlType = 0x8a;
 constexpr long kNoCall = -1;  // a call that this architecture has under no number
 
 // The paint to compare with.
-const char* Painted() {
-  static const auto* kPattern = [] {
-    static std::array<char, kLookBehind> pattern;
-    pattern.fill(static_cast<char>(kPaint));
-    return &pattern;
-  }();
-  return kPattern->data();
-}
+constexpr std::array<unsigned char, kLookBehind> kPainted = [] {
+  std::array<unsigned char, kLookBehind> pattern = {};
+  for (unsigned char& byte : pattern) byte = kPaint;
+  return pattern;
+}();
 
 // The language's flags are x86-64's; two of them have other values on some architectures.
 constexpr uint32_t NativeFlags(uint32_t flags) {
@@ -182,7 +180,10 @@ std::unique_ptr<Exec> Exec::Open(CallMark* mark, std::string* why) {
 const char* Exec::TakeTable() {
   if (getrlimit(RLIMIT_NOFILE, &original_limit_) != 0) return "cannot read RLIMIT_NOFILE";
   if (original_limit_.rlim_max < kTraceLimit) return "the hard limit of RLIMIT_NOFILE is below 1024";
-  if (syscall(SYS_unshare, CLONE_FILES) != 0) return "unshare(CLONE_FILES) is refused";
+  // Container filters refuse unshare as a whole, but know close_range.
+  if (syscall(SYS_unshare, CLONE_FILES) != 0 && syscall(SYS_close_range, 3, ~0u, kCloseRangeUnshare) != 0) {
+    return "unshare(CLONE_FILES) is refused";
+  }
   // 0, 1 and 2 must be taken, or a trace's numbers would not begin at 3.
   for (;;) {
     const int fd = open("/dev/null", O_RDWR);
@@ -593,7 +594,7 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
 void Exec::CheckPaint(const SystemCall& c, size_t used, Outcome* out) {
   if (used > 0) std::memset(c.buffer, kPaint, used);
   const size_t look = std::min(c.room - used, kLookBehind);
-  if (look > 0 && std::memcmp(c.buffer + used, Painted(), look) != 0) [[unlikely]] {
+  if (look > 0 && std::memcmp(c.buffer + used, kPainted.data(), look) != 0) [[unlikely]] {
     out->clobbered = true;
     std::memset(paint_, kPaint, static_cast<size_t>(paint_end_ - paint_));
   }
@@ -632,7 +633,7 @@ void Exec::CollectBytes(const Op& op, const SystemCall& c, long result, Outcome*
     if (result == 8 && c.room >= 8) {
       std::memcpy(&out->payload, c.buffer, 8);
       const bool truncated_stream =
-          op.call == Call::kRecv && (op.u32(3) & kMsgTrunc) != 0 && std::memcmp(c.buffer, Painted(), 8) == 0;
+          op.call == Call::kRecv && (op.u32(3) & kMsgTrunc) != 0 && std::memcmp(c.buffer, kPainted.data(), 8) == 0;
       if (truncated_stream) out->payload = 0;
       out->has_payload = out->payload != 0;
     }

@@ -160,7 +160,10 @@ void Quota::Main(int job, bool allow_sysctl) {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for others
-  if (unshare(CLONE_FILES) != 0) why = "unshare(CLONE_FILES) is refused";
+  constexpr unsigned kUnshare = 2;              // CLOSE_RANGE_UNSHARE, for where a filter refuses unshare
+  if (unshare(CLONE_FILES) != 0 && syscall(SYS_close_range, 3, ~0u, kUnshare) != 0) {
+    why = "unshare(CLONE_FILES) is refused";
+  }
   if (why == nullptr) {
     if (syscall(SYS_close_range, 3, ~0u, 0) != 0) {
       for (int fd = 3; fd < 65536; ++fd) close(fd);
