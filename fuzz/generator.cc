@@ -324,7 +324,8 @@ int32_t Generator::Create(FileKind kind) {
         Emit(ops::Make(Call::kMemfdCreate, {r.Below(4)}));
       } else {
         const uint32_t which = r.Below(3);
-        Emit(ops::Make(Call::kOpen, {which, r.OneIn(3) ? kOPath : r.OneIn(4) ? kOCloexec : 0}));
+        const uint32_t more = r.OneIn(4) ? kOCloexec : r.OneIn(8) ? kODirectory : 0;
+        Emit(ops::Make(Call::kOpen, {which, r.OneIn(3) ? kOPath | more : more}));
       }
       break;
   }
@@ -682,6 +683,7 @@ void Generator::FcntlSome() {
   if (cmd == kFSetfd) arg = r.Below(2);
   if (cmd == kFDupfd || cmd == kFDupfdCloexec) arg = ops::Int(r.OneIn(8) ? -1 + 2048 * r.OneIn(2) : r.Below(40));
   Emit(ops::Fcntl(fd, cmd, arg));
+  if (cmd == kFSetfd && r.OneIn(2)) Emit(ops::Fcntl(fd, kFGetfd, 0));
 }
 
 void Generator::PipeSize() {
@@ -719,14 +721,16 @@ void Generator::BadCreate() {
 
 void Generator::Params() {
   Random& r = *random_;
-  constexpr uint32_t kRequests[] = {0x8a00, 0x8a80, 0x5450, 0x5451};
+  constexpr uint32_t kRequests[] = {0x8a00, 0x8a80, 0x5450, 0x5451, 0x5450, 0x5451};
   const Fd fd = r.OneIn(4) ? Anything() : Operand(SomeEpoll());
   const Memory memory = r.OneIn(4) ? BadMemory(1) : Memory();
   switch (r.Below(4)) {
     case 0:
       return Emit(ops::Make(Call::kEpiocGparams, {fd.bits(), memory.bits()}));
     case 1:
-      return Emit(ops::Make(Call::kIoctl, {fd.bits(), r.Pick(kRequests)}));
+      Emit(ops::Make(Call::kIoctl, {fd.bits(), r.Pick(kRequests)}));
+      if (r.OneIn(2)) Emit(ops::Fcntl(fd, kFGetfd, 0));
+      return;
     default: {
       if (!memory.readable()) return Emit(ops::Make(Call::kEpiocSparams, {fd.bits(), memory.bits()}));
       constexpr uint32_t kUsecs[] = {0, 1, 50, 0x7fffffff, 0x80000000};
@@ -1066,6 +1070,7 @@ void Generator::Loop() {
 // several items, so that their product is the number of paths.
 void Generator::Paths() {
   Random& r = *random_;
+  if (r.OneIn(8)) return ShorterPaths();
   constexpr uint32_t kLimit[] = {0, 0, 500, 100, 50, 10};
   const uint32_t k = r.OneIn(5) ? 2 : r.Between(3, 5);
   uint32_t ways[5], product = 1;
@@ -1119,6 +1124,37 @@ void Generator::Paths() {
   }
   Ready(shadow_.At(leaf));
   Wait(at[k - 1]);
+}
+
+// A leaf under instances in a line; step i is taken by ways[i] items, a dup each.
+bool Generator::Tower(int32_t leaf, std::initializer_list<uint32_t> ways, std::array<int32_t, 5>* at) {
+  int32_t below = leaf;
+  uint32_t i = 0;
+  for (const uint32_t n : ways) {
+    const int32_t ep = CreateEpoll();
+    if (ep < 0 || below < 0) return false;
+    for (uint32_t k = 0; k < n; ++k) {
+      const int32_t number = k == 0 ? below : Duplicate(below);
+      if (number < 0) return false;
+      Emit(ops::Add(shadow_.Name(ep), shadow_.Name(number), kIn, k));
+    }
+    below = (*at)[i++] = ep;
+  }
+  return true;
+}
+
+// Paths that became shorter are too many of their class by now, which nobody notices before an ADD looks (R6.9, R6.11).
+void Generator::ShorterPaths() {
+  Random& r = *random_;
+  const int32_t leaf = Create(FileKind::kEventfd);
+  std::array<int32_t, 5> five, four;
+  if (leaf < 0 || !Tower(leaf, {1, 2, 5, 1, 1}, &five) || !Tower(leaf, {1, 5, 10, 1}, &four)) return;
+  Emit(ops::Del(shadow_.Name(five[4]), shadow_.Name(five[3])));
+  const int32_t fresh = CreateEpoll(), again = Duplicate(leaf);
+  if (fresh < 0 || again < 0) return;
+  Emit(ops::Add(shadow_.Name(fresh), shadow_.Name(leaf), kIn, 1));
+  if (r.OneIn(2)) Emit(ops::Add(shadow_.Name(four[0]), shadow_.Name(again), kIn, 2));
+  if (r.OneIn(2)) Emit(ops::Add(shadow_.Name(four[3]), shadow_.Name(fresh), kIn, 3));
 }
 
 // Delivered once, then silent until MOD (R2.14 to R2.16).

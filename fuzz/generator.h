@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include "fuzz/random.h"
@@ -111,6 +112,8 @@ class Generator {
   void Diamond();
   void Loop();
   void Paths();
+  bool Tower(int32_t leaf, std::initializer_list<uint32_t> ways, std::array<int32_t, 5>* at);
+  void ShorterPaths();
   void Oneshot(int32_t ep);
   void Shared();
   void Reorder(int32_t ep);

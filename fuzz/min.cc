@@ -46,13 +46,13 @@ Minimal Minimizer::Run(const std::vector<Op>& ops, const Kind& kind) {
   }
   bool again = true;
   while (again && Affordable()) {
+    UseNames();  // a number that stays a number holds all creators before it in place
     again = RemoveChunks();
     again |= RemoveSingles();
     again |= Simplify();
     if (!again) again = RemovePairs();
   }
   result_.complete = Affordable();
-  UseNames();
   FindWhatMatters();
   return std::move(result_);
 }

@@ -36,12 +36,14 @@ inline Op Wait(Fd ep, int32_t max, int32_t timeout_ms = 0, Memory memory = {}) {
   return Make(Call::kEpollWait, {ep.bits(), memory.bits(), Int(max), Int(timeout_ms)});
 }
 inline Op Pwait(Fd ep, int32_t max, int32_t timeout_ms, Memory memory, Memory sigmask, uint32_t sigsetsize) {
-  return Make(Call::kEpollPwait, {ep.bits(), memory.bits(), Int(max), Int(timeout_ms), sigmask.bits(), sigsetsize});
+  return Make(Call::kEpollPwait, {ep.bits(), memory.bits(), Int(max), Int(timeout_ms), sigmask.bits(),
+                                 Int(static_cast<int32_t>(sigsetsize))});
 }
 inline Op Pwait2(Fd ep, int32_t max, Memory memory, Memory timeout, int64_t sec, int64_t nsec, Memory sigmask,
                  uint32_t sigsetsize) {
   return Make(Call::kEpollPwait2, {ep.bits(), memory.bits(), Int(max), timeout.bits(), static_cast<uint64_t>(sec),
-                                   static_cast<uint64_t>(nsec), sigmask.bits(), sigsetsize});
+                                   static_cast<uint64_t>(nsec), sigmask.bits(),
+                                   Int(static_cast<int32_t>(sigsetsize))});
 }
 inline Op Poll(std::initializer_list<std::pair<Fd, uint16_t>> set, int32_t timeout_ms = 0) {
   Op op = Make(Call::kPoll, {Int(timeout_ms)});
@@ -66,7 +68,9 @@ inline Op Send(Fd fd, uint64_t bytes, uint32_t flags, Memory memory = {}) {
 }
 inline Op Shutdown(Fd fd, int32_t how) { return Make(Call::kShutdown, {fd.bits(), Int(how)}); }
 inline Op Pipe2(uint32_t flags) { return Make(Call::kPipe2, {flags}); }
-inline Op Eventfd(uint32_t initial, uint32_t flags) { return Make(Call::kEventfd, {initial, flags}); }
+inline Op Eventfd(uint32_t initial, uint32_t flags) {
+  return Make(Call::kEventfd, {Int(static_cast<int32_t>(initial)), flags});
+}
 inline Op Socketpair(int32_t type, uint32_t flags) { return Make(Call::kSocketpair, {Int(type), flags}); }
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }

@@ -241,6 +241,10 @@ std::vector<std::vector<Op>> Without(const std::vector<Op>& ops, const Bindings&
   if (!drop.back()) add(WithoutOps(ops, drop));
   if (std::count(drop.begin(), drop.end(), true) == 1 && at + 1 < ops.size()) return trials;
 
+  // What it is a duplicate of.
+  const Call call = ops[at].call;
+  const bool duplicates = call == Call::kDup || call == Call::kDup2 || call == Call::kDup3 || call == Call::kFcntl;
+  if (duplicates) add(Dropped(Relinked(ops, at, [&](Fd, size_t) { return ops[at].fd(0); }), at));
   for (size_t other = at; other-- > 0;) {
     if (ops[other].call != ops[at].call) continue;
     add(Dropped(Relinked(ops, at, [&](Fd fd, size_t) { return Fd::Output(static_cast<uint32_t>(other), fd.out()); }),

@@ -41,7 +41,7 @@ void Tame(Op* op) {
       op->arg[3] &= kMsgDontwait | kMsgNosignal | kMsgPeek | kMsgTrunc;
       return;
     case Call::kOpen:
-      op->arg[1] &= kOPath | kOCloexec | kONonblock;
+      op->arg[1] &= kOPath | kOCloexec | kONonblock | kODirectory;
       return;
     case Call::kMemfdCreate:
       op->arg[0] &= kMemfdKnown;
