@@ -1,10 +1,11 @@
-// Makes the corpus: fills in what written traces do, and searches a minimal trace for each rule.
+// Makes the corpus: fills in what written traces do, and searches a minimal trace for each rule and quirk.
 //
 //     atlas fill TRACE...     what native does becomes the outcome of ops that have none; the file is printed anew
-//     atlas search [RULE...]  writes corpus/rules/RULE.trace for these rules; without arguments for all without one
+//     atlas search [ID...]    writes the traces of these rules and quirks; without arguments for all without one
 //
-// A rule's trace is one whose last outcome changes when the rule is forced to be false: the search is a campaign of the
-// generator against that planted model, its divergences minimized, the shortest kept.
+// A rule's trace, corpus/rules/ID.trace, is one whose last outcome changes when the rule is forced to be false; a
+// quirk's, corpus/quirks/ID.trace, one whose last outcome changes with the quirk. The search is a campaign of the
+// generator against that wrong model, its divergences minimized, the shortest kept.
 
 #include <algorithm>
 #include <cstdio>
@@ -68,17 +69,41 @@ size_t Effort(const std::vector<Op>& ops) {
   return effort;
 }
 
-bool Search(Rule rule) {
-  const RuleInfo& info = Info(rule);
-  ModelTarget planted("planted", NewestProfile());
-  planted.model().rules().Force(rule, false);
+// Something that a wrong model gets wrong.
+struct Subject {
+  std::string folder, id, statement;
+  Rule rule = Rule::kNone;        // forced to be false
+  Quirk quirk = Quirk::kCount;    // or switched on
+
+  std::string path() const { return CorpusPath(folder, id + ".trace"); }
+};
+
+std::vector<Subject> Subjects() {
+  std::vector<Subject> all;
+  for (size_t r = 1; r < kRules; ++r) {
+    const RuleInfo& info = Info(static_cast<Rule>(r));
+    all.push_back({"rules", std::string(info.id), std::string(info.statement), static_cast<Rule>(r)});
+  }
+  for (size_t q = 0; q < kQuirks; ++q) {
+    const QuirkInfo& info = Info(static_cast<Quirk>(q));
+    all.push_back({"quirks", std::string(info.id), "with it, " + std::string(info.statement), Rule::kNone,
+                   static_cast<Quirk>(q)});
+  }
+  return all;
+}
+
+bool Search(const Subject& subject) {
+  Profile profile = NewestProfile();
+  if (subject.quirk != Quirk::kCount) profile.quirk[static_cast<size_t>(subject.quirk)] = Setting::kOn;
+  ModelTarget wrong("wrong", profile);
+  if (subject.rule != Rule::kNone) wrong.model().rules().Force(subject.rule, false);
   Model model(NewestProfile());
-  Checker checker(&planted, &model);
+  Checker checker(&wrong, &model);
   const CheckOptions check = {.observe_fdinfo = true, .never_block = true, .verify_facts = false};
   GeneratorOptions generator_options;
   generator_options.sleeps = false;
   Generator generator(generator_options);
-  Random random(static_cast<uint64_t>(rule));
+  Random random(static_cast<uint64_t>(subject.rule));
 
   Minimal best;
   int candidates = 0;
@@ -89,19 +114,17 @@ bool Search(Rule rule) {
     if (verdict.value != Verdict::kDiverges) continue;
     ++candidates;
     ops.resize(verdict.op + 1);
-    Minimizer minimizer(&planted, &model, {.budget = 4000, .check = check});
+    Minimizer minimizer(&wrong, &model, {.budget = 4000, .check = check});
     Minimal minimal = minimizer.Run(ops, verdict.kind);
     if (best.ops.empty() || Effort(minimal.ops) < Effort(best.ops)) best = std::move(minimal);
   }
-  if (best.ops.empty()) return std::printf("%s: nothing found\n", std::string(info.id).c_str()), false;
+  if (best.ops.empty()) return std::printf("%s: nothing found\n", subject.id.c_str()), false;
 
   Trace trace;
   trace.ops = best.ops;
-  trace.directives.push_back({"profile", model.profile().name, {std::string(info.id) + ": " + std::string(info.statement) + "."}});
-  const std::string text = Print(trace, Simulate(&model, trace.ops));
-  const std::string path = CorpusPath("rules", std::string(info.id) + ".trace");
-  if (!WriteFile(path, text).ok()) return false;
-  std::printf("%s: %zu ops, %s\n", std::string(info.id).c_str(), trace.ops.size(), KindName(best.verdict.kind).c_str());
+  trace.directives.push_back({"profile", model.profile().name, {subject.id + ": " + subject.statement + "."}});
+  if (!WriteFile(subject.path(), Print(trace, Simulate(&model, trace.ops))).ok()) return false;
+  std::printf("%s: %zu ops, %s\n", subject.id.c_str(), trace.ops.size(), KindName(best.verdict.kind).c_str());
   std::fflush(stdout);
   return true;
 }
@@ -114,15 +137,14 @@ int Main(int argc, char** argv) {
     return status;
   }
   if (args.size() >= 1 && args[0] == "search") {
-    for (size_t r = 1; r < kRules; ++r) {
-      const std::string id(Info(static_cast<Rule>(r)).id);
-      const bool wanted = args.size() > 1 ? std::find(args.begin() + 1, args.end(), id) != args.end()
-                                          : !std::filesystem::exists(CorpusPath("rules", id + ".trace"));
-      if (wanted && !Search(static_cast<Rule>(r))) status = 1;
+    for (const Subject& subject : Subjects()) {
+      const bool wanted = args.size() > 1 ? std::find(args.begin() + 1, args.end(), subject.id) != args.end()
+                                          : !std::filesystem::exists(subject.path());
+      if (wanted && !Search(subject)) status = 1;
     }
     return status;
   }
-  std::fprintf(stderr, "usage: atlas fill TRACE... | atlas search [RULE...]\n");
+  std::fprintf(stderr, "usage: atlas fill TRACE... | atlas search [ID...]\n");
   return 2;
 }
 
