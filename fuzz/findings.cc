@@ -70,14 +70,7 @@ Findings::~Findings() {
 void Findings::Add(const Kind& kind, std::vector<Op> ops) {
   const int n = witnesses_[Shared::Key(kind)]++;
   if (n >= static_cast<int>(kWitnesses)) return;
-  Suspect suspect{kind, std::move(ops), n};
-  if (n == 0) {
-    // Before the further witnesses of known kinds, behind the other new ones.
-    const auto known = [this](const Suspect& s) { return witnesses_[Shared::Key(s.kind)] > 1; };
-    queue_.insert(std::find_if(queue_.begin(), queue_.end(), known), std::move(suspect));
-  } else {
-    queue_.push_back(std::move(suspect));
-  }
+  queue_.push_back({kind, std::move(ops), n});
 }
 
 void Findings::Step() {

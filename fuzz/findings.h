@@ -1,7 +1,7 @@
 // What a campaign has found: reported divergences are explained one after the other, and merged.
 //
 // Explaining (reproducing, minimizing, naming, writing artefacts: triage.h) runs in a child process of its own, so that
-// a target that hangs or dies takes nothing along. New kinds come before further witnesses of known ones.
+// a target that hangs or dies takes nothing along. In the order of the reports, so that the result is repeatable.
 
 #ifndef POLLUX_FUZZ_FINDINGS_H_
 #define POLLUX_FUZZ_FINDINGS_H_

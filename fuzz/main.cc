@@ -14,7 +14,15 @@ namespace pollux {
 namespace {
 
 constexpr Verb kVerbs[] = {
+    {"run", "execute traces on a target and check them, op by op", RunVerb},
+    {"check", "check recorded outcomes against a profile; no target", CheckVerb},
     {"fuzz", "a campaign: search for traces on which a target and the model differ", FuzzVerb},
+    {"min", "the smallest trace that diverges in the same way", MinVerb},
+    {"explain", "the model's state after every op, what changed, which rules", ExplainVerb},
+    {"export", "a trace as a C program or a test", ExportVerb},
+    {"rules", "the rules of epoll, and which of them a set of traces covers", RulesVerb},
+    {"targets", "what can execute traces here", TargetsVerb},
+    {"profiles", "the releases the model knows, and their quirks", ProfilesVerb},
 };
 
 std::string VerbNames() {

@@ -23,6 +23,7 @@
 #include "fuzz/feedback.h"
 #include "fuzz/mutator.h"
 #include "fuzz/tame.h"
+#include "fuzz/watched.h"
 #include "model/binary.h"
 #include "model/trace.h"
 #include "oracle/checker.h"
@@ -45,27 +46,6 @@ constexpr uint64_t kCommon = 20;
 constexpr int kDrawnPerInput = 1;
 constexpr size_t kMaxInput = 1 << 16;  // bytes of an encoded trace
 constexpr auto kReload = std::chrono::seconds(2);
-
-// A target that tells the feedback what the model did before each op runs.
-class Watched : public Target {
- public:
-  Watched(Target* target, Model* model, Feedback* feedback) : target_(target), model_(model), feedback_(feedback) {}
-  std::string name() const override { return target_->name(); }
-  const Profile& profile() const override { return target_->profile(); }
-  const Facts& facts() const override { return target_->facts(); }
-  const char* Lacks(Call call) const override { return target_->Lacks(call); }
-  void Reset() override { target_->Reset(); }
-  void Run(const Op& op, Outcome* out) override {
-    feedback_->Op(op, *model_);
-    target_->Run(op, out);
-  }
-  bool FactsHold() override { return target_->FactsHold(); }
-
- private:
-  Target* target_;
-  Model* model_;
-  Feedback* feedback_;
-};
 
 class Worker {
  public:
