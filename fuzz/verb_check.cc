@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fuzz/input.h"
+#include "fuzz/triage.h"
 #include "fuzz/verbs.h"
 #include "model/text.h"
 #include "oracle/alternatives.h"
@@ -86,7 +87,9 @@ int Check(const Args& args) {
         d.verdict = verdict;
         d.outcomes = Recorded(model->get(), input.trace, verdict);
         d.runs = d.reproduced = 0;
-        d.as_if = AsIf(QuirkAlternatives(d.profile), d.profile, d.facts, d.ops, d.outcomes);
+        for (const auto& alternatives : {QuirkAlternatives(d.profile), Mistakes(true), Mistakes(false)}) {
+          if (d.as_if.empty()) d.as_if = AsIf(alternatives, d.profile, d.facts, d.ops, d.outcomes);
+        }
         Explain(model->get(), &d);
         result["verdict"] = "diverges";
         result["op"] = verdict.op + 1;

@@ -55,7 +55,7 @@ nlohmann::ordered_json DescribeNative(bool people) {
 }
 
 int RunTargets(const Args& args) {
-  nlohmann::ordered_json targets = {DescribeNative(!args.json)};
+  nlohmann::ordered_json targets = nlohmann::ordered_json::array({DescribeNative(!args.json)});
   for (const Profile& profile : Profiles()) {
     const std::string name = "model:" + profile.name;
     targets.push_back({{"name", name}, {"available", true}, {"profile", profile.name}});

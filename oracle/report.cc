@@ -180,11 +180,12 @@ std::string PrintDivergence(const Divergence& d) {
   for (const Rule rule : d.rules) {
     if (rule != d.verdict.kind.rule) others.emplace_back(Info(rule).id);
   }
-  AddField("also asked", Joined(others, 8), &text);
+  AddField("also held", Joined(others, 8), &text);
   AddField("as if", Joined(d.as_if), &text);
   for (size_t i = 0; i < d.before.size(); ++i) AddField(i == 0 ? "before it" : "", d.before[i], &text);
   AddField("target", d.target + ", held to " + d.profile.name, &text);
-  std::string times = std::to_string(d.reproduced) + " of " + std::to_string(d.runs) + " times";
+  std::string times;
+  if (d.runs > 0) times = std::to_string(d.reproduced) + " of " + std::to_string(d.runs) + " times";
   if (d.executions > 0) {
     times += d.minimal ? "; minimal" : "; not yet minimal";
     times += " after " + std::to_string(d.executions) + " runs";

@@ -69,7 +69,7 @@ TEST(Report, SaysWhatAPersonNeeds) {
 
   differs    IN 0x7 is missing
   decided by callback.link: a notification queues the item before its readiness is known (R0.6 R4.G2 R4.G6 R4.G10; ep_poll_callback())
-  also asked eventfd.in, eventfd.out, item.interest
+  also held  eventfd.in, eventfd.out, item.interest
   as if      no-write-edge
   before it  3: epoll, 1 items
                item 4 0x7 IN|ERR|HUP|ET
