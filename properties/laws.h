@@ -1,0 +1,107 @@
+// What the laws of this folder share: traces drawn for rapidcheck, the sides they are checked on, scripts that make one
+// trace out of another, and failures that print our trace.
+//
+// A law is a statement about every trace, or about two traces made from one. It names no expected outcome: the model
+// has no advantage over the kernel here, and both must keep it. Not thread-safe.
+
+#ifndef POLLUX_PROPERTIES_LAWS_H_
+#define POLLUX_PROPERTIES_LAWS_H_
+
+#include <rapidcheck.h>
+
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/abi.h"
+#include "model/trace.h"
+#include "oracle/target.h"
+
+namespace pollux {
+
+// A trace of the generator that no op of blocks; every ADD and MOD has data of its own, its index + 1. Resource limits
+// stay as they are. Shrinks by taking ops out.
+struct Drawn {
+  std::vector<Op> ops;
+};
+
+// Where a law is checked: the model, and the kernel if it can run here.
+struct Side {
+  std::string name;
+  Target* target;
+};
+const std::vector<Side>& Sides();
+
+// Runs the ops from Reset on.
+std::vector<Outcome> Play(const Side& side, const std::vector<Op>& ops);
+// The annotated trace, and which side it ran on.
+std::string Story(const Side& side, const std::vector<Op>& ops, const std::vector<Outcome>& outcomes);
+
+// A trace made of parts of another.
+class Script {
+ public:
+  explicit Script(const std::vector<Op>& from) : from_(from), place_(from.size(), kNowhere) {}
+
+  // Op i of `from`, its operands linked to where their creators stand here.
+  void Copy(size_t i);
+  void CopyAll() {
+    for (size_t i = 0; i < from_.size(); ++i) Copy(i);
+  }
+  // The operand, of `from`, as an operand here.
+  Fd Moved(Fd fd) const;
+  // Appends an op of this trace, and returns its index.
+  size_t Add(const Op& op) {
+    ops_.push_back(op);
+    return ops_.size() - 1;
+  }
+  const std::vector<Op>& ops() const { return ops_; }
+
+ private:
+  static constexpr size_t kNowhere = SIZE_MAX;
+  const std::vector<Op>& from_;
+  std::vector<size_t> place_;
+  std::vector<Op> ops_;
+};
+
+// What the model says is open at the end of a trace.
+struct OpenFile {
+  int32_t number = -1;
+  bool epoll = false, pollable = false;
+  uint32_t file = 0;  // equal for numbers of one description
+};
+std::vector<OpenFile> OpenAtEnd(const std::vector<Op>& ops);
+
+// An epoll_ctl that gives an item its mask and data.
+inline bool SetsItem(const Op& op) {
+  return op.call == Call::kEpollCtl && (op.num(1) == kCtlAdd || op.num(1) == kCtlMod) && op.mem(3).readable();
+}
+inline bool IsWait(Call call) {
+  return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2;
+}
+inline bool IsRecords(const Outcome& o) { return o.kind == Outcome::kRecords; }
+inline bool Succeeded(const Outcome& o) { return o.kind == Outcome::kValues; }
+
+// More than any trace has items.
+inline constexpr int32_t kAll = 5000;
+
+}  // namespace pollux
+
+namespace rc {
+template <>
+struct Arbitrary<pollux::Drawn> {
+  static Gen<pollux::Drawn> arbitrary();
+};
+}  // namespace rc
+namespace pollux {
+void showValue(const Drawn& drawn, std::ostream& os);
+}
+
+// Fails the law with the trace as it ran.
+#define LAW_HOLDS(condition, side, ops, outcomes) \
+  do {                                            \
+    if (!(condition)) RC_FAIL(std::string(#condition "\n") + Story(side, ops, outcomes)); \
+  } while (false)
+
+#endif  // POLLUX_PROPERTIES_LAWS_H_
