@@ -10,30 +10,37 @@ namespace pollux {
 namespace {
 
 // Kinds of step and how many lots each has where a taste likes it.
+// clang-format off
 enum Act : uint8_t {
-  kCreate, kAdd, kModify, kDelete, kReady, kUnready, kWait, kWaitAll, kPollSome, kFdinfo, kDup, kReplace, kCloseOne,
-  kCloseSome, kFcntl, kPipeSize, kFill, kInOut, kShutDown, kBadCtl, kBadWait, kBadIo, kBadCreate, kParams, kSettime,
-  kLimit, kQuota,
-  kFirstIdiom,
-  kStale = kFirstIdiom, kRotation, kFaultyCopy, kGhost, kChain, kDiamond, kLoop, kPaths, kOneshotIdiom, kShared,
+  kCreate, kAdd, kModify, kDelete, kReady, kUnready, kWait, kWaitAll, kPollSome, kFdinfo,
+  kDup, kReplace, kCloseOne, kCloseSome, kFcntl, kPipeSize, kFill, kInOut, kShutDown, kBadCtl,
+  kBadWait, kBadIo, kBadCreate, kParams, kSettime, kLimit, kQuota,
+  kStale, kRotation, kFaultyCopy, kGhost, kChain, kDiamond, kLoop, kPaths, kOneshotIdiom, kShared,
   kReorder, kPipeEdges, kSocketEdges, kDgramPeer, kTableFull, kRangeOfPeers, kPackets, kCounterEnds, kTimerEdges,
-  kCrowd,
+  kCrowd, kCloexec, kFaultyIo, kNudged,
   kActCount,
 };
 constexpr uint8_t kLots[kActCount] = {
-    10, 24, 12, 10, 44, 20, 28, 16, 8, 3, 8, 5, 8, 2, 5, 3, 4, 10, 5, 4, 4, 4, 2, 2, 3, 2, 1,
-    6, 5, 4, 5, 3, 2, 2, 1, 3, 4, 4, 4, 3, 2, 2, 2, 2, 3, 3, 2};
+  10, 24, 12, 10, 44, 20, 28, 16, 8, 3,
+  8, 5, 8, 2, 5, 3, 4, 10, 5, 4,
+  4, 4, 2, 2, 3, 2, 1,
+  6, 5, 4, 5, 3, 2, 2, 1, 3, 4,
+  4, 4, 3, 2, 2, 2, 2, 3, 3,
+  2, 1, 3, 4,
+};
+// clang-format on
 static_assert(kActCount <= Generator::kActs);
 static_assert(kLots[kActCount - 1] != 0);
 
-constexpr FileKind kFiles[] = {FileKind::kPipeRead, FileKind::kPipeWrite, FileKind::kEventfd,   FileKind::kStream,
+constexpr FileKind kFiles[] = {FileKind::kPipeRead, FileKind::kPipeWrite, FileKind::kEventfd, FileKind::kStream,
                                FileKind::kDgram,    FileKind::kSeqpacket, FileKind::kTimerfd};
 constexpr uint8_t kFileLots[] = {6, 4, 10, 5, 3, 4, 4};
 
 // Masks. Odd bits are those that most users never write.
-constexpr uint32_t kOddBits[] = {kPri,    kErr,    kHup, kNval,  kRdnorm, kRdband,    kWrnorm, kWrband, kMsg,
-                                 kRdhup,  0x1000,  0x4000, 0x8000, kUringWake, kWakeup, 1u << 16, 1u << 26, kRdnorm | kWrnorm,
-                                 kIn | kRdhup, kIn | kPri, kRdnorm, kRdhup, kWrnorm, kErr, kHup};
+constexpr uint32_t kOddBits[] = {
+    kPri,         kErr,       kHup,    kNval,  kRdnorm,    kRdband, kWrnorm,  kWrband,  kMsg,
+    kRdhup,       0x1000,     0x4000,  0x8000, kUringWake, kWakeup, 1u << 16, 1u << 26, kRdnorm | kWrnorm,
+    kIn | kRdhup, kIn | kPri, kRdnorm, kRdhup, kWrnorm,    kErr,    kHup};
 // Sizes near the boundaries of pipe slots (R4.2.3) and of charges (R4.4.2).
 constexpr uint32_t kPipeSizes[] = {1, 1, 1, 1, 2, 7, 100, 1000, 2048, 3000, 4095, 4096, 4097, 5000, 8192, 8193, 65536};
 constexpr uint32_t kSocketSizes[] = {1,    1,    1,    1,    2,    192,  193,   704,   705,   1728,
@@ -480,7 +487,9 @@ void Generator::Ready(Shadow::FileId id, uint32_t depth) {
   const Shadow::File& peer = shadow_.file(file.peer);
   switch (file.kind) {
     case FileKind::kPipeRead:
-      if (peer.number >= 0) Emit(ops::Write(Operand(peer.number), r.Chance(180) ? 1 : r.Pick(kPipeSizes)));
+      if (peer.number >= 0) {
+        Emit(ops::Write(Operand(peer.number), r.OneIn(24) ? 0 : r.Chance(180) ? 1 : r.Pick(kPipeSizes)));
+      }
       return;
     case FileKind::kPipeWrite:
       if (peer.number >= 0) Emit(ops::Read(Operand(peer.number), r.OneIn(2) ? 65536 : r.Pick(kPipeSizes)));
@@ -494,7 +503,7 @@ void Generator::Ready(Shadow::FileId id, uint32_t depth) {
     case FileKind::kSeqpacket:
       if (r.OneIn(8) && peer.number >= 0) return Emit(ops::Recv(Operand(peer.number), 65536, kMsgDontwait));
       if (peer.number >= 0) {
-        const uint32_t n = r.Chance(200) ? 1 : r.Pick(kSocketSizes);
+        const uint32_t n = r.OneIn(24) ? 0 : r.Chance(200) ? 1 : r.Pick(kSocketSizes);
         Emit(r.OneIn(2) ? ops::Write(Operand(peer.number), n) : ops::Send(Operand(peer.number), n, kMsgDontwait));
       }
       return;
@@ -581,7 +590,11 @@ void Generator::InOut() {
   const FileKind kind = shadow_.KindAt(n);
   const Fd fd = Mistaken(n);
   const bool counter = kind == FileKind::kEventfd || kind == FileKind::kTimerfd;
-  const uint32_t size = r.OneIn(16) ? 0 : IsSocket(kind) ? r.Pick(kSocketSizes) : r.Pick(kPipeSizes);
+  // Now and then any size: a boundary that nobody knows of stands in no list.
+  const uint32_t size = r.OneIn(16)      ? 0
+                        : r.OneIn(16)    ? static_cast<uint32_t>(r.Below(IsSocket(kind) ? 213100 : 70000))
+                        : IsSocket(kind) ? r.Pick(kSocketSizes)
+                                         : r.Pick(kPipeSizes);
   constexpr uint32_t kSendFlags[] = {0, kMsgDontwait, kMsgDontwait, kMsgNosignal, kMsgDontwait | kMsgNosignal};
   constexpr uint32_t kRecvFlags[] = {0, kMsgDontwait, kMsgDontwait, kMsgPeek | kMsgDontwait, kMsgTrunc | kMsgDontwait};
   switch (r.Below(4)) {
@@ -675,7 +688,8 @@ void Generator::Replace() {
 void Generator::FcntlSome() {
   Random& r = *random_;
   constexpr int32_t kCommands[] = {kFGetfd, kFSetfd, kFGetfl, kFSetfl, kFSetfl, kFDupfd, kFDupfdCloexec, kFGetpipeSz};
-  constexpr uint32_t kFl[] = {0, kONonblock, kONonblock, kONonblock | kODirect, kODirect, kOAppend | kONonblock, kOAsync};
+  constexpr uint32_t kFl[] = {0,      kONonblock, kONonblock, kONonblock | kODirect, kODirect, kOAppend | kONonblock,
+                              kOAsync};
   const int32_t cmd = r.Pick(kCommands);
   const Fd fd = Mistaken(AnyNumber());
   uint64_t arg = 0;
@@ -735,9 +749,9 @@ void Generator::Params() {
       if (!memory.readable()) return Emit(ops::Make(Call::kEpiocSparams, {fd.bits(), memory.bits()}));
       constexpr uint32_t kUsecs[] = {0, 1, 50, 0x7fffffff, 0x80000000};
       constexpr uint32_t kBudgets[] = {0, 8, 64, 65, 65535};
-      return Emit(ops::Make(Call::kEpiocSparams,
-                            {fd.bits(), memory.bits(), ops::Int(static_cast<int32_t>(r.Pick(kUsecs))), r.Pick(kBudgets),
-                             r.OneIn(4) ? r.Below(3) : 0, r.OneIn(8) ? 1u : 0u}));
+      return Emit(
+          ops::Make(Call::kEpiocSparams, {fd.bits(), memory.bits(), ops::Int(static_cast<int32_t>(r.Pick(kUsecs))),
+                                          r.Pick(kBudgets), r.OneIn(4) ? r.Below(3) : 0, r.OneIn(8) ? 1u : 0u}));
     }
   }
 }
@@ -872,6 +886,12 @@ void Generator::Idiom(uint32_t which) {
       return TimerEdges(ep);
     case kCrowd:
       return Crowd(ep);
+    case kCloexec:
+      return Cloexec();
+    case kFaultyIo:
+      return FaultyIo(ep);
+    case kNudged:
+      return Nudged(ep);
     default:
       return;
   }
@@ -1071,6 +1091,7 @@ void Generator::Loop() {
 void Generator::Paths() {
   Random& r = *random_;
   if (r.OneIn(8)) return ShorterPaths();
+  if (r.OneIn(24)) return DirectPaths();
   constexpr uint32_t kLimit[] = {0, 0, 500, 100, 50, 10};
   const uint32_t k = r.OneIn(5) ? 2 : r.Between(3, 5);
   uint32_t ways[5], product = 1;
@@ -1157,6 +1178,24 @@ void Generator::ShorterPaths() {
   if (r.OneIn(2)) Emit(ops::Add(shadow_.Name(four[3]), shadow_.Name(fresh), kIn, 3));
 }
 
+// More than a thousand watchers of one leaf, which is no path limit (R6.9), seen by an ADD that counts.
+void Generator::DirectPaths() {
+  constexpr uint32_t kSide = 32;
+  std::array<int32_t, kSide> numbers;
+  numbers[0] = Create(FileKind::kEventfd);
+  for (uint32_t i = 1; i < kSide; ++i) numbers[i] = Duplicate(numbers[0]);
+  int32_t ep = -1;
+  for (uint32_t i = 0; i < kSide; ++i) {
+    ep = CreateEpoll();
+    if (ep < 0) return;
+    for (int32_t n : numbers) {
+      if (n >= 0) Emit(ops::Add(shadow_.Name(ep), shadow_.Name(n), kIn, i));
+    }
+  }
+  const int32_t outer = CreateEpoll();
+  if (outer >= 0) Emit(ops::Add(shadow_.Name(outer), shadow_.Name(ep), kIn, 1));
+}
+
 // Delivered once, then silent until MOD (R2.14 to R2.16).
 void Generator::Oneshot(int32_t ep) {
   Random& r = *random_;
@@ -1168,8 +1207,9 @@ void Generator::Oneshot(int32_t ep) {
   Ready(file);
   if (r.OneIn(4)) Unready(file);
   Wait(ep, 32);
-  if (r.OneIn(2)) Ready(file);
-  if (r.OneIn(2)) Wait(ep, 32);
+  if (r.OneIn(2)) r.OneIn(2) ? Nudge(file) : Ready(file);
+  if (r.OneIn(3)) ReadyItem();
+  if (r.OneIn(3)) Wait(ep, 32);
   if (r.OneIn(4)) Emit(ops::Fdinfo(Operand(ep)));
   if (r.OneIn(4)) Emit(ops::Add(Operand(ep), Operand(n), events, Data()));
   Emit(ops::Mod(Operand(ep), Operand(n), r.OneIn(4) ? 0 : events, Data()));
@@ -1279,8 +1319,9 @@ void Generator::SocketEdges(int32_t ep) {
   Emit(ops::Socketpair(r.Pick(kTypes), kONonblock));
   const Fd a = Fd::Output(shadow_.size() - 1, 0), b = Fd::Output(shadow_.size() - 1, 1);
   if (shadow_.Number(a) < 0) return;
-  constexpr uint32_t kMasks[] = {kOut, kOut | kEt, kIn | kEt, kIn | kOut | kEt, kIn | kRdhup | kEt, kWrnorm, kWrband | kEt,
-                                 kPri | kEt, kRdband | kEt, kRdhup | kEt, kIn | kOut};
+  constexpr uint32_t kMasks[] = {kOut,      kOut | kEt,    kIn | kEt,  kIn | kOut | kEt, kIn | kRdhup | kEt,
+                                 kWrnorm,   kWrband | kEt, kPri | kEt, kRdband | kEt,    kRdhup | kEt,
+                                 kIn | kOut};
   Emit(ops::Add(Operand(ep), a, r.Pick(kMasks), Data()));
   if (r.OneIn(2)) Emit(ops::Add(Operand(ep), b, r.Pick(kMasks), Data()));
   const bool heavy = r.OneIn(3);
@@ -1499,6 +1540,117 @@ void Generator::Crowd(int32_t ep) {
     Wait(ep, static_cast<int32_t>(1 + r.Below(count + 2)));
     if (r.OneIn(3)) Delete();
     if (r.OneIn(3)) Modify();
+  }
+}
+
+// Close-on-exec comes with the descriptor, and goes with it.
+void Generator::Cloexec() {
+  Random& r = *random_;
+  int32_t n = AnyNumber();
+  switch (r.Below(6)) {
+    case 0:
+      Emit(ops::Fcntl(Operand(n), kFSetfd, r.Below(2)));
+      break;
+    case 1:
+      Emit(ops::Make(Call::kIoctl, {Operand(n).bits(), r.OneIn(3) ? 0x5450u : 0x5451u}));
+      if (r.OneIn(3)) Emit(ops::Make(Call::kIoctl, {Operand(n).bits(), 0x5450u}));
+      break;
+    case 2:
+      Emit(ops::Make(Call::kCloseRange, {Operand(n).bits(), Operand(n).bits(), kCloseRangeCloexec}));
+      break;
+    case 3:
+      Emit(ops::Dup3(Operand(n), Fd::Literal(3 + static_cast<int32_t>(r.Below(40))), r.OneIn(2) ? kOCloexec : 0));
+      n = shadow_.Number(Fd::Output(shadow_.size() - 1, 0));
+      break;
+    case 4:
+      Emit(ops::Fcntl(Operand(n), r.OneIn(2) ? kFDupfd : kFDupfdCloexec, 3));
+      n = shadow_.Number(Fd::Output(shadow_.size() - 1, 0));
+      break;
+    default:
+      n = r.OneIn(4) ? CreateEpoll() : CreateByTaste();
+      break;
+  }
+  Emit(ops::Fcntl(Operand(n), kFGetfd, 0));
+  if (r.OneIn(3)) {
+    Emit(ops::Dup(Operand(n)));
+    Emit(ops::Fcntl(Fd::Output(shadow_.size() - 1, 0), kFGetfd, 0));
+  }
+}
+
+// Reads and writes that fault: what is lost, and whom it wakes (R4.3.4, R4.4.9).
+void Generator::FaultyIo(int32_t ep) {
+  Random& r = *random_;
+  const int32_t n = r.OneIn(3) ? SomeFile() : CreateByTaste();
+  if (n < 0) return;
+  const Shadow::FileId file = shadow_.At(n);
+  const FileKind kind = shadow_.KindAt(n);
+  const int32_t other = shadow_.file(shadow_.file(file).peer).number;
+  Register(ep, n, Events(kind) | (r.OneIn(2) ? kEt : 0));
+  if (other >= 0 && r.OneIn(2)) Register(ep, other, Events(shadow_.KindAt(other)) | (r.OneIn(2) ? kEt : 0));
+  Wait(ep, 32);
+  for (uint32_t i = r.Between(1, 4); i > 0; --i) {
+    if (r.Below(3) != 0) Ready(file);
+    if (r.OneIn(3)) Wait(ep, 32);
+    const Fd fd = Operand(other >= 0 && r.OneIn(2) ? other : n);
+    const uint32_t size = r.OneIn(2) ? 8 : r.Pick(kPipeSizes);
+    const Memory memory = BadMemory(r.OneIn(2) ? 8 : size);
+    switch (r.Below(4)) {
+      case 0:
+        Emit(ops::Write(fd, size, size == 8 && memory.readable(8) ? 1 : 0, memory));
+        break;
+      case 1:
+        Emit(ops::Send(fd, size, kMsgDontwait, memory));
+        break;
+      case 2:
+        Emit(ops::Recv(fd, size, kMsgDontwait, memory));
+        break;
+      default:
+        Emit(ops::Read(fd, size, memory));
+    }
+    if (r.OneIn(2)) Wait(ep, 32);
+  }
+  Wait(ep, 32);
+}
+
+// Notifies without saying what of (key 0): passes every filter except that of a disabled item (R4.G11).
+void Generator::Nudge(Shadow::FileId id) {
+  Random& r = *random_;
+  const Shadow::File& file = shadow_.file(id);
+  const Shadow::File& peer = shadow_.file(file.peer);
+  if (IsSocket(file.kind)) {
+    const int32_t n = file.number >= 0 && r.OneIn(2) ? file.number : peer.number;
+    if (n >= 0) Emit(ops::Shutdown(Operand(n), static_cast<int32_t>(r.Below(3))));
+  } else if (file.kind == FileKind::kPipeWrite || file.kind == FileKind::kPipeRead) {
+    const int32_t n = file.number >= 0 ? file.number : peer.number;
+    if (file.kind == FileKind::kPipeRead && peer.number >= 0 && r.OneIn(2)) {
+      Emit(ops::Close(Operand(peer.number)));
+    } else if (n >= 0) {
+      Emit(ops::Fcntl(Operand(n), kFSetpipeSz, kPage * r.Pick(kPages)));
+    }
+  } else {
+    Ready(id);
+  }
+}
+
+// Items queued by notifications that tell nothing: stale entries whose place shows later (R0.6, R4.G6).
+void Generator::Nudged(int32_t ep) {
+  Random& r = *random_;
+  constexpr FileKind kKinds[] = {FileKind::kPipeWrite, FileKind::kPipeWrite, FileKind::kStream, FileKind::kSeqpacket,
+                                 FileKind::kDgram,     FileKind::kPipeRead};
+  const int32_t n = Create(r.Pick(kKinds));
+  if (n < 0) return;
+  const Shadow::FileId file = shadow_.At(n);
+  constexpr uint32_t kMasks[] = {0, kIn, kPri, kRdhup, kOut, kIn | kOut};
+  uint32_t events = r.Pick(kMasks) | (r.OneIn(2) ? kEt : 0) | (r.OneIn(2) ? kOneshot : 0);
+  Register(ep, n, events);
+  Wait(ep, 32);
+  for (uint32_t i = r.Between(1, 3); i > 0; --i) {
+    Nudge(file);
+    ReadyItem();
+    if (r.OneIn(3)) Wait(ep);
+    if (r.OneIn(2)) Emit(ops::Mod(Operand(ep), Operand(n), kIn | kOut | (events & (kEt | kOneshot)), Data()));
+    if (r.OneIn(2)) Ready(file);
+    Wait(ep, 32);
   }
 }
 

@@ -81,6 +81,7 @@ class Generator {
   void Delete();
   void Ready(Shadow::FileId file, uint32_t depth = 0);    // makes it notify, mostly with something to report
   void Unready(Shadow::FileId file, uint32_t depth = 0);  // takes readiness away
+  void Nudge(Shadow::FileId file);  // notifies with key 0
   void ReadyItem();
   void UnreadyItem();
   void Wait(int32_t ep, int32_t max = 0);
@@ -112,6 +113,7 @@ class Generator {
   void Diamond();
   void Loop();
   void Paths();
+  void DirectPaths();
   bool Tower(int32_t leaf, std::initializer_list<uint32_t> ways, std::array<int32_t, 5>* at);
   void ShorterPaths();
   void Oneshot(int32_t ep);
@@ -126,6 +128,9 @@ class Generator {
   void CounterEnds(int32_t ep);
   void TimerEdges(int32_t ep);
   void Crowd(int32_t ep);
+  void Cloexec();
+  void FaultyIo(int32_t ep);
+  void Nudged(int32_t ep);
   void ManyReady(int32_t ep, uint32_t n, std::array<int32_t, 8>* numbers);
 
   GeneratorOptions options_;
