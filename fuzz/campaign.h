@@ -36,6 +36,8 @@ struct Finding {
   std::string as_if;      // quirks and planted mistakes that explain it, comma separated
   uint64_t count = 0;     // diverging traces of its kinds
   size_t ops = 0;         // of the minimal trace
+  int executions = 0;     // that minimizing took
+  bool minimal = false;   // 1-minimal; false if the minimizer's budget ran out
   std::string path;       // the minimal annotated trace
   double rate = 1;        // how often it reproduced; 0: never
 };

@@ -167,7 +167,8 @@ void Findings::End(bool timed_out, int status) {
     list.emplace_back();
     known = &list.back();
     known->finding = {.signature = answer_->signature, .as_if = answer_->as_if, .ops = minimal.size(),
-                      .path = answer_->path, .rate = answer_->rate};
+                      .executions = answer_->executions, .minimal = answer_->complete, .path = answer_->path,
+                      .rate = answer_->rate};
     known->witnesses.push_back(minimal);
   } else if (NewWitness(known, minimal)) {
     known->witnesses.push_back(minimal);
@@ -195,6 +196,8 @@ void Findings::Explain(const Suspect& suspect) const {
   const std::string as_if = Joined(d.as_if);
   answer_->reproduced = diagnosis.reproduced();
   answer_->rate = diagnosis.rate();
+  answer_->executions = d.executions;
+  answer_->complete = d.minimal;
   answer_->kind = d.verdict.kind;
   answer_->minimal.Store(d.ops);
   Put(answer_->signature, KindName(d.verdict.kind));

@@ -51,7 +51,8 @@ class Findings {
   };
   // What the child says, in shared memory.
   struct Answer {
-    bool done, reproduced;
+    bool done, reproduced, complete;
+    int executions;
     double rate;
     Kind kind;
     char signature[256], as_if[1024], path[1024];
