@@ -11,15 +11,16 @@
 #include "properties/traces.h"
 
 namespace pollux {
-namespace {
 
-// Leaves out what would sleep, and makes waits immediate. The kernel's own model says what sleeps there.
+// The kernel's own model says what sleeps there.
 void NeverBlock(std::vector<Op>* ops) {
   const Target& real = *Sides().back().target;
   ModelTarget target("model", real.profile(), real.facts());
   Model model(real.profile(), real.facts());
   Checker(&target, &model).Run(ops, {.never_block = true, .verify_facts = false});
 }
+
+namespace {
 
 void OwnData(std::vector<Op>* ops) {
   for (size_t i = 0; i < ops->size(); ++i) {

@@ -27,6 +27,9 @@ struct Drawn {
   std::vector<Op> ops;
 };
 
+// Leaves out what would sleep, and makes waits immediate.
+void NeverBlock(std::vector<Op>* ops);
+
 // Where a law is checked: the model, and the kernel if it can run here.
 struct Side {
   std::string name;

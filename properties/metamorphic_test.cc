@@ -1,0 +1,259 @@
+// Laws about two traces, one made from the other, on the model and on the kernel: no expected outcome is needed.
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "fuzz/ops.h"
+#include "properties/laws.h"
+
+namespace pollux {
+namespace {
+
+Fd Number(int32_t n) { return Fd::Literal(n); }
+
+// What `run` did, shown beside what `other` did where they should agree.
+#define SAME(condition, side, ops, outcomes, other_ops, other_outcomes)                              \
+  do {                                                                                               \
+    if (!(condition)) {                                                                              \
+      RC_FAIL(std::string(#condition "\n") + Story(side, ops, outcomes) + "and\n" +                  \
+              Story(side, other_ops, other_outcomes));                                               \
+    }                                                                                                \
+  } while (false)
+
+std::vector<Op> Then(std::vector<Op> ops, const std::vector<Op>& more) {
+  ops.insert(ops.end(), more.begin(), more.end());
+  return ops;
+}
+
+std::vector<OpenFile> Open(const std::vector<Op>& ops, bool epoll) {
+  std::vector<OpenFile> found = OpenAtEnd(ops);
+  std::erase_if(found, [epoll](const OpenFile& f) { return f.epoll != epoll; });
+  return found;
+}
+
+// A wait with room for all on every open epoll.
+std::vector<Op> WaitOnAll(const std::vector<Op>& ops) {
+  std::vector<Op> waits;
+  for (const OpenFile& f : Open(ops, true)) waits.push_back(ops::Wait(Number(f.number), kAll));
+  return waits;
+}
+
+// A fresh epoll on a file says what poll(2) says.
+RC_GTEST_PROP(Metamorphic, EpollAgreesWithPoll, (const Drawn& drawn)) {
+  constexpr uint16_t kEverything = kIn | kPri | kOut | kRdnorm | kRdband | kWrnorm | kWrband | kMsg | kRdhup;
+  std::vector<Op> ops = drawn.ops;
+  std::vector<size_t> polls;
+  for (const OpenFile& f : OpenAtEnd(ops)) {
+    if (!f.pollable) continue;
+    polls.push_back(ops.size());
+    const Fd fresh = Fd::Output(static_cast<uint32_t>(ops.size() + 1), 0);
+    ops.push_back(ops::Poll({{Number(f.number), kEverything}}));
+    ops.push_back(ops::EpollCreate1());
+    ops.push_back(ops::Add(fresh, Number(f.number), kEverything, 1));
+    ops.push_back(ops::Wait(fresh, 2));
+    ops.push_back(ops::Close(fresh));
+  }
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> outcomes = Play(side, ops);
+    for (const size_t at : polls) {
+      if (!Succeeded(outcomes[at + 2])) continue;  // an epoll too deep for one more
+      LAW_HOLDS(outcomes[at].records.size() == 1, side, ops, outcomes);
+      std::vector<Record> expected;
+      if (outcomes[at].records[0].events != 0) expected.push_back({outcomes[at].records[0].events, 0, 1});
+      LAW_HOLDS(outcomes[at + 3].records == expected, side, ops, outcomes);
+    }
+  }
+}
+
+// Data is opaque: other data, and nothing else is other.
+RC_GTEST_PROP(Metamorphic, DataIsOpaque, (const Drawn& drawn)) {
+  const uint64_t key = *rc::gen::arbitrary<uint64_t>();
+  const auto rename = [key](uint64_t data) { return (data ^ key) * 0x9e3779b97f4a7c15; };
+  std::vector<Op> renamed = drawn.ops;
+  for (Op& op : renamed) {
+    if (SetsItem(op)) op.arg[5] = rename(op.arg[5]);
+  }
+  for (const Side& side : Sides()) {
+    std::vector<Outcome> a = Play(side, drawn.ops);
+    const std::vector<Outcome> b = Play(side, renamed);
+    for (size_t i = 0; i < a.size(); ++i) {
+      const Call call = drawn.ops[i].call;
+      if (!IsWait(call) && call != Call::kFdinfo) continue;
+      for (Record& r : a[i].records) r.data = rename(r.data);
+      if (call == Call::kFdinfo) {  // sorted by number and data
+        std::sort(a[i].records.begin(), a[i].records.end(),
+                  [](const Record& x, const Record& y) { return x.fd != y.fd ? x.fd < y.fd : x.data < y.data; });
+      }
+    }
+    SAME(a == b, side, drawn.ops, a, renamed, b);
+  }
+}
+
+// What is done through a dup is done to the file.
+RC_GTEST_PROP(Metamorphic, ADupIsAsGoodAsTheOriginal, (const Drawn& drawn)) {
+  const std::vector<OpenFile> open = OpenAtEnd(drawn.ops);
+  RC_PRE(!open.empty());
+  const OpenFile file = open[*rc::gen::inRange<size_t>(0, open.size())];
+  const int32_t bytes = *rc::gen::element(1, 8, 4096, 5000);
+  const int what = *rc::gen::inRange(0, 6);
+  const std::vector<Op> before = Then(drawn.ops, {ops::Dup(Number(file.number))});
+  const Fd dup = Fd::Output(static_cast<uint32_t>(before.size() - 1), 0);
+  const auto act = [&](Fd fd) -> Op {
+    switch (what) {
+      case 0: return ops::Write(fd, static_cast<uint64_t>(bytes), bytes == 8 ? 1 : 0);
+      case 1: return file.epoll ? ops::Wait(fd, bytes) : ops::Fcntl(fd, kFSetfl, kONonblock);
+      case 2: return ops::Shutdown(fd, kShutWr);
+      case 3: return ops::Poll({{fd, kIn | kOut}});
+      case 4: return file.epoll ? ops::Fdinfo(fd) : ops::Fcntl(fd, kFGetfl, 0);
+      default: return ops::Recv(fd, static_cast<uint64_t>(bytes), kMsgDontwait);
+    }
+  };
+  // No sleeping in write: it is not for blocking files.
+  const Op nonblock = ops::Fcntl(Number(file.number), kFSetfl, kONonblock);
+  const std::vector<Op> waits = WaitOnAll(drawn.ops);
+  const std::vector<Op> one = Then(Then(before, {nonblock, act(Number(file.number))}), waits);
+  const std::vector<Op> other = Then(Then(before, {nonblock, act(dup)}), waits);
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, one), b = Play(side, other);
+    SAME(a == b, side, one, a, other, b);
+  }
+}
+
+// wait(n) reports what wait(k) and then wait(n - k) report, as far as it goes.
+RC_GTEST_PROP(Metamorphic, AWaitInTwoPartsReportsTheSame, (const Drawn& drawn)) {
+  const std::vector<OpenFile> epolls = Open(drawn.ops, true);
+  RC_PRE(!epolls.empty());
+  const Fd ep = Number(epolls[*rc::gen::inRange<size_t>(0, epolls.size())].number);
+  const int32_t n = *rc::gen::inRange(2, 12), k = *rc::gen::inRange(1, n);
+  const std::vector<Op> whole = Then(drawn.ops, {ops::Wait(ep, n)});
+  const std::vector<Op> parts = Then(drawn.ops, {ops::Wait(ep, k), ops::Wait(ep, n - k)});
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, whole), b = Play(side, parts);
+    std::vector<Record> together = b[b.size() - 2].records;
+    together.insert(together.end(), b.back().records.begin(), b.back().records.end());
+    const std::vector<Record>& once = a.back().records;
+    SAME(together.size() >= once.size() && std::equal(once.begin(), once.end(), together.begin()), side, whole, a, parts, b);
+    // What was not said once is said by nobody twice, unless it was said already.
+    SAME(static_cast<int32_t>(once.size()) < n || together.size() == once.size(), side, whole, a, parts, b);
+  }
+}
+
+// I7, the first half: an item that is taken out and put in again is last, and the others do not notice.
+RC_GTEST_PROP(Metamorphic, DelAndAddPutLast, (const Drawn& drawn)) {
+  const std::vector<OpenFile> epolls = Open(drawn.ops, true);
+  RC_PRE(!epolls.empty());
+  const Fd ep = Number(epolls[*rc::gen::inRange<size_t>(0, epolls.size())].number);
+  // Some line of its fdinfo.
+  const Side& model = Sides().front();
+  const std::vector<Op> look = Then(drawn.ops, {ops::Fdinfo(ep)});
+  const std::vector<Record> items = Play(model, look).back().records;
+  RC_PRE(!items.empty());
+  const Record item = items[*rc::gen::inRange<size_t>(0, items.size())];
+  const std::vector<Op> plain = Then(drawn.ops, {ops::Wait(ep, kAll)});
+  const std::vector<Op> again = Then(drawn.ops, {ops::Del(ep, Number(item.fd)),
+                                                 ops::Add(ep, Number(item.fd), item.events, item.data), ops::Wait(ep, kAll)});
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, plain), b = Play(side, again);
+    // A ghost cannot be named; what its number names now is another item.
+    if (!Succeeded(b[b.size() - 3]) || !Succeeded(b[b.size() - 2])) continue;
+    const bool twice = std::count_if(items.begin(), items.end(), [&](const Record& r) { return r.fd == item.fd; }) > 1;
+    if (twice) continue;
+    const std::vector<Record>& after = b.back().records;
+    const auto at = std::find_if(after.begin(), after.end(), [&](const Record& r) { return r.data == item.data; });
+    SAME(at == after.end() || at + 1 == after.end(), side, plain, a, again, b);
+    std::vector<Record> others = a.back().records, remaining = after;
+    std::erase_if(others, [&](const Record& r) { return r.data == item.data; });
+    std::erase_if(remaining, [&](const Record& r) { return r.data == item.data; });
+    SAME(others == remaining, side, plain, a, again, b);
+  }
+}
+
+// I7, the second half: MOD never moves an item that is queued.
+RC_GTEST_PROP(Metamorphic, ModDoesNotMove, (const Drawn& drawn)) {
+  const std::vector<OpenFile> epolls = Open(drawn.ops, true);
+  RC_PRE(!epolls.empty());
+  const Fd ep = Number(epolls[*rc::gen::inRange<size_t>(0, epolls.size())].number);
+  const std::vector<Op> look = Then(drawn.ops, {ops::Fdinfo(ep), ops::Wait(ep, kAll)});
+  const std::vector<Outcome> seen = Play(Sides().front(), look);
+  const std::vector<Record> items = seen[seen.size() - 2].records, ready = seen.back().records;
+  RC_PRE(!ready.empty());
+  const uint64_t data = ready[*rc::gen::inRange<size_t>(0, ready.size())].data;
+  const auto item = std::find_if(items.begin(), items.end(), [&](const Record& r) { return r.data == data; });
+  RC_PRE(item != items.end());
+  const std::vector<Op> mod = Then(drawn.ops, {ops::Mod(ep, Number(item->fd), item->events, item->data), ops::Wait(ep, kAll)});
+  const bool twice = std::count_if(items.begin(), items.end(), [&](const Record& r) { return r.fd == item->fd; }) > 1;
+  RC_PRE(!twice);
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, look), b = Play(side, mod);
+    SAME(a.back() == b.back(), side, look, a, mod, b);
+  }
+}
+
+// --- Independent ops ---------------------------------------------------------------------------------------------
+
+// The trace without what reaches outside it or depends on its numbers: literal operands, ranges, chosen numbers, and
+// names whose number may be another file's by now.
+std::vector<Op> Secluded(const std::vector<Op>& ops) {
+  std::vector<bool> drop(ops.size());
+  std::map<std::pair<uint32_t, uint32_t>, bool> closed;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const Op& op = ops[i];
+    bool out = op.call == Call::kCloseRange || op.call == Call::kDup2 || op.call == Call::kDup3 ||
+               op.call == Call::kFdinfo || (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
+    Op operands = op;
+    MapFds(operands, [&](Fd fd) {
+      out = out || fd.literal() || drop[fd.op()] || closed.contains({fd.op(), fd.out()});
+      return fd;
+    });
+    drop[i] = out;
+    if (!out && op.call == Call::kClose) closed[{op.fd(0).op(), op.fd(0).out()}] = true;
+  }
+  std::vector<Op> kept = WithoutOps(ops, drop);
+  NeverBlock(&kept);
+  return kept;
+}
+
+// Outcomes without descriptor numbers.
+void Anonymous(const Op& op, Outcome* outcome) {
+  if (Outputs(op.call) > 0 && op.call != Call::kFcntl && Succeeded(*outcome)) outcome->value[0] = outcome->value[1] = 0;
+}
+
+// Two worlds that share no file do not notice how their ops are interleaved.
+RC_GTEST_PROP(Metamorphic, IndependentOpsCommute, (const Drawn& one, const Drawn& two)) {
+  const std::vector<Op> a = Secluded(one.ops), b = Secluded(two.ops);
+  std::vector<Op> in_turn, mixed;
+  std::vector<size_t> place;  // of mixed[i] in in_turn
+  // Appends an op; `at` says where the earlier ones of its world stand.
+  const auto put = [](const Op& from, const std::vector<size_t>& at, std::vector<Op>* to) {
+    Op op = from;
+    MapFds(op, [&](Fd fd) { return fd.literal() ? fd : Fd::Output(static_cast<uint32_t>(at[fd.op()]), fd.out()); });
+    to->push_back(op);
+    return to->size() - 1;
+  };
+  std::vector<size_t> turn_a(a.size()), turn_b(b.size()), at_a(a.size()), at_b(b.size());
+  for (size_t i = 0; i < a.size(); ++i) turn_a[i] = put(a[i], turn_a, &in_turn);
+  for (size_t i = 0; i < b.size(); ++i) turn_b[i] = put(b[i], turn_b, &in_turn);
+  const uint64_t coin = *rc::gen::arbitrary<uint64_t>();
+  for (size_t i = 0, j = 0; i < a.size() || j < b.size();) {
+    const bool from_a = j == b.size() || (i < a.size() && (coin >> (i + j) % 64 & 1) != 0);
+    if (from_a) {
+      at_a[i] = put(a[i], at_a, &mixed), place.push_back(turn_a[i]), ++i;
+    } else {
+      at_b[j] = put(b[j], at_b, &mixed), place.push_back(turn_b[j]), ++j;
+    }
+  }
+  for (const Side& side : Sides()) {
+    std::vector<Outcome> x = Play(side, in_turn), y = Play(side, mixed);
+    for (size_t i = 0; i < mixed.size(); ++i) {
+      Anonymous(mixed[i], &y[i]);
+      Anonymous(mixed[i], &x[place[i]]);
+      SAME(y[i] == x[place[i]], side, in_turn, x, mixed, y);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pollux
