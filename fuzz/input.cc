@@ -43,6 +43,12 @@ absl::Status Load(const std::string& path, std::vector<Input>* inputs) {
   return absl::OkStatus();
 }
 
+// "% fact KEY VALUE"
+bool ApplyFact(const Directive& d, Facts* facts) {
+  const size_t space = std::min(d.value.find(' '), d.value.size());
+  return SetFact(facts, d.value.substr(0, space), d.value.substr(std::min(space + 1, d.value.size())));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Input>> LoadTraces(const std::vector<std::string>& paths) {
@@ -85,15 +91,23 @@ absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Trace& trace, const std::s
   Facts facts;
   for (const Directive& d : trace.directives) {
     if (d.key == "profile") name = d.value;
-    if (d.key != "fact") continue;
-    const size_t space = std::min(d.value.find(' '), d.value.size());
-    const std::string key = d.value.substr(0, space);
-    const std::string value = space < d.value.size() ? d.value.substr(space + 1) : "";
-    if (!SetFact(&facts, key, value)) return absl::InvalidArgumentError("'% fact " + d.value + "' is no fact");
+    if (d.key == "fact" && !ApplyFact(d, &facts)) {
+      return absl::InvalidArgumentError("'% fact " + d.value + "' is no fact");
+    }
   }
   absl::StatusOr<Profile> found = NamedProfile(profile.empty() ? name : profile);
   if (!found.ok()) return found.status();
   return std::make_unique<Model>(*found, facts);
+}
+
+bool WrittenFor(const Trace& trace, const Model& model) {
+  Facts facts = model.facts();
+  for (const Directive& d : trace.directives) {
+    Profile profile;
+    if (d.key == "profile" && FindProfile(d.value, &profile) && profile.quirk != model.profile().quirk) return false;
+    if (d.key == "fact" && !ApplyFact(d, &facts)) return false;
+  }
+  return facts == model.facts();
 }
 
 absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Target& target, const std::string& profile) {

@@ -32,6 +32,9 @@ absl::StatusOr<Profile> NamedProfile(const std::string& name);
 // else the newest; facts are the trace's "% fact" lines.
 absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Trace& trace, const std::string& profile);
 
+// Were the outcomes that stand in the trace written for this model? Not if its "% profile" is another, or a "% fact".
+bool WrittenFor(const Trace& trace, const Model& model);
+
 // The model that a target is held to: `profile` if given, else the one that the target claims.
 absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Target& target, const std::string& profile);
 
