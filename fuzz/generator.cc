@@ -1180,7 +1180,7 @@ void Generator::ShorterPaths() {
 
 // More than a thousand watchers of one leaf, which is no path limit (R6.9), seen by an ADD that counts.
 void Generator::DirectPaths() {
-  constexpr uint32_t kSide = 32;
+  constexpr uint32_t kSide = 34;
   std::array<int32_t, kSide> numbers;
   numbers[0] = Create(FileKind::kEventfd);
   for (uint32_t i = 1; i < kSide; ++i) numbers[i] = Duplicate(numbers[0]);
