@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "fuzz/ops.h"
 #include "properties/laws.h"
@@ -194,22 +194,22 @@ RC_GTEST_PROP(Metamorphic, ModDoesNotMove, (const Drawn& drawn)) {
 
 // --- Independent ops ---------------------------------------------------------------------------------------------
 
-// The trace without what reaches outside it or depends on its numbers: literal operands, ranges, chosen numbers, and
-// names whose number may be another file's by now.
+// The trace without what reaches outside it or depends on its numbers: literal operands, ranges, chosen numbers, names
+// whose number may be another file's by now, and dups that may get a number under which their file is registered.
 std::vector<Op> Secluded(const std::vector<Op>& ops) {
   std::vector<bool> drop(ops.size());
-  std::map<std::pair<uint32_t, uint32_t>, bool> closed;
+  std::set<std::pair<uint32_t, uint32_t>> closed;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
     bool out = op.call == Call::kCloseRange || op.call == Call::kDup2 || op.call == Call::kDup3 ||
-               op.call == Call::kFdinfo || (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
+               op.call == Call::kFdinfo || (op.call == Call::kDup && !closed.empty()) || (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
     Op operands = op;
     MapFds(operands, [&](Fd fd) {
       out = out || fd.literal() || drop[fd.op()] || closed.contains({fd.op(), fd.out()});
       return fd;
     });
     drop[i] = out;
-    if (!out && op.call == Call::kClose) closed[{op.fd(0).op(), op.fd(0).out()}] = true;
+    if (!out && op.call == Call::kClose) closed.insert({op.fd(0).op(), op.fd(0).out()});
   }
   std::vector<Op> kept = WithoutOps(ops, drop);
   NeverBlock(&kept);
