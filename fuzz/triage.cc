@@ -115,11 +115,8 @@ absl::Status WriteArtefacts(const std::string& folder, const std::string& stem, 
   const std::string path = folder + "/" + stem;
   if (absl::Status s = WriteFile(path + ".trace", Print(trace)); !s.ok()) return s;
   divergence->artefacts.push_back(path + ".trace");
-  // What a C program cannot say is still in the trace.
-  if (const absl::StatusOr<std::string> program = Export(model, trace, ExportAs::kC, stem); program.ok()) {
-    if (absl::Status s = WriteFile(path + ".c", *program); !s.ok()) return s;
-    divergence->artefacts.push_back(path + ".c");
-  }
+  if (absl::Status s = WriteFile(path + ".c", Export(model, trace, ExportAs::kC, stem)); !s.ok()) return s;
+  divergence->artefacts.push_back(path + ".c");
   return absl::OkStatus();
 }
 

@@ -47,8 +47,7 @@ bool SameFinding(const Divergence& a, const Divergence& b);
 // Do the traces have different calls? Then both are worth keeping as witnesses.
 bool OtherOps(std::span<const Op> a, std::span<const Op> b);
 
-// Writes FOLDER/STEM.trace and, where the trace can be a C program, FOLDER/STEM.c: each aside first, then renamed.
-// Sets divergence->artefacts.
+// Writes FOLDER/STEM.trace and FOLDER/STEM.c, each aside first and then renamed. Sets divergence->artefacts.
 absl::Status WriteArtefacts(const std::string& folder, const std::string& stem, Model* model, Divergence* divergence);
 
 // Replaces a file, or leaves what was there.

@@ -27,14 +27,12 @@ int RunExport(const Args& args) {
   absl::StatusOr<std::unique_ptr<Model>> model = ModelFor(trace, args.profile);
   if (!model.ok()) return StatusError(model.status());
   const std::string name = args.trace == "-" ? "trace" : std::filesystem::path(args.trace).stem().string();
-  const absl::StatusOr<std::string> program =
-      Export(model->get(), trace, args.as == "c" ? ExportAs::kC : ExportAs::kGtest, name);
-  if (!program.ok()) return UsageError(args.trace + ": " + std::string(program.status().message()));
+  const std::string program = Export(model->get(), trace, args.as == "c" ? ExportAs::kC : ExportAs::kGtest, name);
   if (args.output.empty()) {
-    std::fputs(program->c_str(), stdout);
+    std::fputs(program.c_str(), stdout);
     return kExitConforms;
   }
-  const absl::Status written = WriteFile(args.output, *program);
+  const absl::Status written = WriteFile(args.output, program);
   return written.ok() ? static_cast<int>(kExitConforms) : StatusError(written);
 }
 

@@ -189,11 +189,13 @@ static inline void expect(long got, long want) {
     alarm(0);                                                 \
   } while (0)
 )"},
-    {"painted", R"(
+    {"room", R"(
 /* The buffer of the last call, and how much of it may be looked at. */
 static char *buffer;
 static size_t room;
-
+)",
+     ""},
+    {"painted", R"(
 static void *painted(size_t size) {
   static char memory[(1 << 20) + (1 << 16)];
   buffer = memory;
@@ -255,6 +257,73 @@ static void payload(uint64_t want) {
   EXPECT_EQ(got, want);
 }
 )"},
+    {"watches", R"(
+/* Watches are counted by real user. This program takes a user id that nobody has, and a child with the same id holds
+   as many watches as leave `n` free. */
+enum { NOBODY = 61234, BALLAST = 1000000, NUMBERS = 1000 };
+static volatile long *ballast; /* [0] how many are wanted, [1] how many there are, [2] the child cannot */
+
+static void hold_watches(void) {
+  static int epolls[BALLAST / NUMBERS];
+  struct rlimit files;
+  long i;
+  int e;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  e = eventfd(0, 0);
+  for (i = 0; i < BALLAST / NUMBERS; ++i) epolls[i] = epoll_create1(0);
+  for (i = 0; i < NUMBERS; ++i) {
+    if (dup2(e, 2000 + (int)i) < 0) ballast[2] = 1;
+  }
+  for (;;) {
+    while ((i = ballast[1]) == ballast[0]) usleep(100);
+    if (i < ballast[0]) {
+      struct epoll_event none;
+      memset(&none, 0, sizeof none);
+      if (epoll_ctl(epolls[i / NUMBERS], EPOLL_CTL_ADD, 2000 + (int)(i % NUMBERS), &none) != 0) ballast[2] = 1;
+      ballast[1] = i + 1;
+    } else {
+      epoll_ctl(epolls[(i - 1) / NUMBERS], EPOLL_CTL_DEL, 2000 + (int)((i - 1) % NUMBERS), NULL);
+      ballast[1] = i - 1;
+    }
+  }
+}
+
+/* Before the first descriptor: whose watches are counted is fixed when an epoll is created. */
+static void take_user(void) {
+  void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED || syscall(SYS_setresuid, NOBODY, -1, -1) != 0) {
+    fprintf(stderr, "no verdict: the quota of watches can only be filled by root\n");
+    exit(2);
+  }
+  ballast = (volatile long *)shared;
+  switch (fork()) {
+    case -1: exit(2);
+    case 0: hold_watches();
+  }
+}
+
+/* `n` more watches fit, beside the `held` that the program has. */
+static void watches(long n, long held) {
+  FILE *file = fopen("/proc/sys/fs/epoll/max_user_watches", "re");
+  long most = 0;
+  unsigned deadline;
+  if (file == NULL || fscanf(file, "%ld", &most) != 1) exit(2);
+  fclose(file);
+  if (most - n - held < 0 || most - n - held > BALLAST) {
+    fprintf(stderr, "no verdict: lower fs.epoll.max_user_watches to %d first; it is %ld\n", BALLAST, most);
+    exit(2);
+  }
+  deadline = alarm(0);
+  ballast[0] = most - n - held;
+  while (ballast[1] != ballast[0] && !ballast[2]) usleep(100);
+  if (ballast[2]) exit(2);
+  alarm(deadline);
+}
+)",
+     ""},
     {"pair", "\nstatic int pair[2];\n", ""},
     {"is_pair", R"(
 static void is_pair(int first, int second) {
@@ -392,6 +461,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -800,6 +870,12 @@ std::string Needed(const std::string& text, ExportAs as) {
   return needed;
 }
 
+int64_t HeldWatches(const State& state) {
+  int64_t held = 0;
+  for (Id e = 1; e < state.instances.size(); ++e) held += state.instances[e].items.size;
+  return held;
+}
+
 std::string Quoted(std::string_view s) {
   std::string quoted = "\"";
   for (const char c : s) {
@@ -825,7 +901,7 @@ std::string TestName(std::string_view name) {
 
 }  // namespace
 
-absl::StatusOr<std::string> Export(Model* model, const Trace& trace, ExportAs as, std::string_view name) {
+std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_view name) {
   std::vector<Outcome> outcomes(trace.ops.size());
   Bindings bindings;
   std::string body;
@@ -836,13 +912,14 @@ absl::StatusOr<std::string> Export(Model* model, const Trace& trace, ExportAs as
     if (const char* why = Refused(op)) {
       outcomes[i].kind = Outcome::kSkipped;
       outcomes[i].note = why;
-    } else if (op.call == Call::kWatches) {
-      return absl::UnimplementedError("op " + std::to_string(i + 1) +
-                                      " sets the quota of watches, which needs pollux itself");
     } else {
       model->Run(op, &outcomes[i]);
     }
-    if (outcomes[i].kind != Outcome::kSkipped) statements[i] = Body(op, outcomes[i], i).Statements();
+    if (op.call == Call::kWatches && outcomes[i].kind == Outcome::kValues) {
+      statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
+    } else if (outcomes[i].kind != Outcome::kSkipped) {
+      statements[i] = Body(op, outcomes[i], i).Statements();
+    }
     bindings.Bind(trace.ops[i], outcomes[i]);
   }
 
@@ -867,7 +944,7 @@ absl::StatusOr<std::string> Export(Model* model, const Trace& trace, ExportAs as
 
   const bool c = as == ExportAs::kC;
   std::string functions = Needed(body + (c ? "RUN" : ""), as);
-  const bool arena = Mentions(functions + body, "arena");
+  const bool arena = Mentions(functions + body, "arena"), user = Mentions(body, "watches");
   std::string program =
       "/* " + std::string(name) + ": what " + model->profile().name +
       (c ? " does. Exit status 0: so does this system; 1: it does not; 2: no verdict.\n" : " does.\n") +
@@ -879,11 +956,13 @@ absl::StatusOr<std::string> Export(Model* model, const Trace& trace, ExportAs as
     program.append(kStartC);
     program += "\nint main(void) {\n  start();\n";
     if (arena) program += "  map_arena();\n";
+    if (user) program += "  take_user();\n";
     program += body + "\n  return 0;\n}\n";
   } else {
     program.append(kStartGtest);
     program += "\nTEST(Pollux, " + TestName(name) + ") {\n  RunAlone([] {\n";
     if (arena) program += "  map_arena();\n";
+    if (user) program += "  take_user();\n";
     program += body + "  });\n}\n";
   }
   return program;

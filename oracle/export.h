@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/status/statusor.h"
 #include "model/model.h"
 #include "model/trace.h"
 
@@ -18,9 +17,9 @@ namespace pollux {
 
 enum class ExportAs { kC, kGtest };
 
-// `name` becomes the test's name. UNIMPLEMENTED, naming the op, for a trace that a program of its own cannot say: one
-// that sets the quota of watches.
-absl::StatusOr<std::string> Export(Model* model, const Trace& trace, ExportAs as, std::string_view name);
+// `name` becomes the test's name. A program that sets the quota of watches says that it needs root, and exits 2 (no
+// verdict) where it cannot.
+std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_view name);
 
 }  // namespace pollux
 
