@@ -100,13 +100,16 @@ void Strip(Features one, std::vector<Op>* ops) {
     }
     return;
   }
-  std::vector<bool> drop(ops->size());
-  bool any = false;
-  for (size_t i = 0; i < ops->size(); ++i) {
-    drop[i] = (FeaturesOf((*ops)[i], *ops) & one) != 0;
-    any |= drop[i];
+  // Operands whose creator goes become literals, which is a feature too: again until nothing is left.
+  for (bool any = true; any;) {
+    any = false;
+    std::vector<bool> drop(ops->size());
+    for (size_t i = 0; i < ops->size(); ++i) {
+      drop[i] = (FeaturesOf((*ops)[i], *ops) & one) != 0;
+      any |= drop[i];
+    }
+    if (any) *ops = WithoutOps(*ops, drop);
   }
-  if (any) *ops = WithoutOps(*ops, drop);
 }
 
 }  // namespace pollux

@@ -243,7 +243,9 @@ class Supervisor {
         return;
       }
       ++summary_.worker_deaths;
-      if (job->dying == 0 && state == WorkerBlock::kRunning) Mourn(job, Difference::kDied);
+      // SIGKILL comes from outside: a person, or the kernel short of memory.
+      const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      if (!killed && state == WorkerBlock::kRunning) Mourn(job, Difference::kDied);
       if (!shared_->stop.load()) Restart(job);
       return;
     }

@@ -196,6 +196,7 @@ class Worker {
   }
 
   void Save() {
+    if (run_.empty()) return;
     target_->Reset();  // the trace may have left no descriptor to open
     (void)corpus_.Add(run_);
     const auto now = std::chrono::steady_clock::now();
