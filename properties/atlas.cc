@@ -72,8 +72,8 @@ size_t Effort(const std::vector<Op>& ops) {
 // Something that a wrong model gets wrong.
 struct Subject {
   std::string folder, id, statement;
-  Rule rule = Rule::kNone;        // forced to be false
-  Quirk quirk = Quirk::kCount;    // or switched on
+  Rule rule = Rule::kNone;      // forced to be false
+  Quirk quirk = Quirk::kCount;  // or switched on
 
   std::string path() const { return CorpusPath(folder, id + ".trace"); }
 };

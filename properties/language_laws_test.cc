@@ -50,7 +50,7 @@ RC_GTEST_PROP(LanguageLaws, ParsingWhatWasPrintedGivesTheTrace, ()) {
   const std::string text = Print(trace);
   const Trace parsed = MustParse(text);
   SameOps(parsed.ops, trace.ops);
-  RC_ASSERT(Print(parsed) == text);            // printing is idempotent
+  RC_ASSERT(Print(parsed) == text);               // printing is idempotent
   RC_ASSERT(MustParse(Print(parsed)) == parsed);  // and from then on nothing is lost, names included
 }
 

@@ -102,8 +102,8 @@ void showValue(const Drawn& drawn, std::ostream& os);
 }
 
 // Fails the law with the trace as it ran.
-#define LAW_HOLDS(condition, side, ops, outcomes) \
-  do {                                            \
+#define LAW_HOLDS(condition, side, ops, outcomes)                                         \
+  do {                                                                                    \
     if (!(condition)) RC_FAIL(std::string(#condition "\n") + Story(side, ops, outcomes)); \
   } while (false)
 

@@ -80,11 +80,16 @@ struct Create : Step {
   explicit Create(const World&) : Step(Draw()) {}
   static Op Draw() {
     switch (*rc::gen::inRange(0, 7)) {
-      case 0: return ops::Eventfd(*rc::gen::inRange(0u, 2u), kONonblock | *rc::gen::element(0u, kEfdSemaphore));
-      case 1: return ops::Pipe2(kONonblock | *rc::gen::element(0u, kODirect));
-      case 2: return ops::Socketpair(*rc::gen::element(kSockStream, kSockDgram, kSockSeqpacket), kONonblock);
-      case 3: return ops::Make(Call::kTimerfdCreate, {static_cast<uint64_t>(kClockMonotonic), kONonblock});
-      default: return ops::EpollCreate1();
+      case 0:
+        return ops::Eventfd(*rc::gen::inRange(0u, 2u), kONonblock | *rc::gen::element(0u, kEfdSemaphore));
+      case 1:
+        return ops::Pipe2(kONonblock | *rc::gen::element(0u, kODirect));
+      case 2:
+        return ops::Socketpair(*rc::gen::element(kSockStream, kSockDgram, kSockSeqpacket), kONonblock);
+      case 3:
+        return ops::Make(Call::kTimerfdCreate, {static_cast<uint64_t>(kClockMonotonic), kONonblock});
+      default:
+        return ops::EpollCreate1();
     }
   }
 };
@@ -103,12 +108,18 @@ struct Transfer : Step {
     const Fd fd = Any(w);
     const uint64_t n = *rc::gen::element(1, 8, 8, 4096, 5000, 65536);
     switch (*rc::gen::inRange(0, 6)) {
-      case 0: return ops::Read(fd, n);
-      case 1: return ops::Recv(fd, n, 0);
-      case 2: return ops::Send(fd, n, 0);
-      case 3: return ops::Ticks(fd, 1);
-      case 4: return ops::Shutdown(fd, *rc::gen::element(kShutRd, kShutWr, kShutRdwr));
-      default: return ops::Write(fd, n, n == 8 ? 1 : 0);
+      case 0:
+        return ops::Read(fd, n);
+      case 1:
+        return ops::Recv(fd, n, 0);
+      case 2:
+        return ops::Send(fd, n, 0);
+      case 3:
+        return ops::Ticks(fd, 1);
+      case 4:
+        return ops::Shutdown(fd, *rc::gen::element(kShutRd, kShutWr, kShutRdwr));
+      default:
+        return ops::Write(fd, n, n == 8 ? 1 : 0);
     }
   }
 };
@@ -118,9 +129,12 @@ struct Observe : Step {
   static Op Draw(const World& w) {
     const Fd ep = Fd::Literal(AnyEpoll(w));
     switch (*rc::gen::inRange(0, 4)) {
-      case 0: return ops::Fdinfo(ep);
-      case 1: return ops::Poll({{ep, kIn}, {Any(w), kIn | kOut | kRdhup}});
-      default: return ops::Wait(ep, *rc::gen::element(1, 2, 100));
+      case 0:
+        return ops::Fdinfo(ep);
+      case 1:
+        return ops::Poll({{ep, kIn}, {Any(w), kIn | kOut | kRdhup}});
+      default:
+        return ops::Wait(ep, *rc::gen::element(1, 2, 100));
     }
   }
 };
@@ -129,9 +143,12 @@ struct Table : Step {
   explicit Table(const World& w) : Step(Draw(w)) {}
   static Op Draw(const World& w) {
     switch (*rc::gen::inRange(0, 3)) {
-      case 0: return ops::Dup(Any(w));
-      case 1: return ops::Dup2(Any(w), Any(w));
-      default: return ops::Close(Any(w));
+      case 0:
+        return ops::Dup(Any(w));
+      case 1:
+        return ops::Dup2(Any(w), Any(w));
+      default:
+        return ops::Close(Any(w));
     }
   }
 };

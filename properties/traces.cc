@@ -63,7 +63,8 @@ absl::StatusOr<Model> ModelFor(const Trace& trace) {
       return absl::NotFoundError(absl::StrCat("no profile ", d.value));
     }
     const size_t space = d.value.find(' ');
-    if (d.key == "fact" && (space == d.value.npos || !SetFact(&facts, d.value.substr(0, space), d.value.substr(space + 1)))) {
+    if (d.key == "fact" &&
+        (space == d.value.npos || !SetFact(&facts, d.value.substr(0, space), d.value.substr(space + 1)))) {
       return absl::InvalidArgumentError(absl::StrCat("no fact ", d.value));
     }
   }
