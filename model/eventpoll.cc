@@ -20,7 +20,7 @@ void Model::EpollCreate(Outcome* out, bool cloexec) {
 
 void Model::ReleaseInstance(Id id) {
   Instance& e = state_.instances[id];
-  while (e.items.size > 0) RemoveItem(e.items.head);
+  for (uint32_t n = e.items.size; n > 0; --n) RemoveItem(e.items.head);
   e = Instance();
   state_.instances.Free(id);
 }

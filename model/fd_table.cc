@@ -28,6 +28,8 @@ int32_t Model::LowestFree(int32_t from) {
 }
 
 void Model::Install(int32_t fd, Id file, bool cloexec) {
+  constexpr int32_t kMost = 1 << 20;  // fs.nr_open: no table is larger
+  if (fd >= kMost) return;
   if (static_cast<size_t>(fd) >= state_.fds.size()) state_.fds.resize(fd + 1);
   state_.fds[fd] = {file, cloexec};
   ++state_.files[file].refs;
@@ -52,7 +54,7 @@ void Model::ReleaseFiles() {
     state_.released.pop_back();
     if (state_.files[file].type == FileType::kNone) continue;
     // eventpoll_release_file(): items of every instance go first, then the file's own release notifies.
-    while (state_.files[file].items.size > 0 && rules_(Rule::kFileReleaseItems, true, file)) {
+    for (uint32_t n = state_.files[file].items.size; n > 0 && rules_(Rule::kFileReleaseItems, true, file); --n) {
       RemoveItem(state_.files[file].items.head);
     }
     Release(file);
@@ -175,9 +177,9 @@ void Model::Fcntl(const Op& op, Outcome* out) {
       return out->Value(to);
     }
     case kFGetfd:
-      return out->Value(rules_(Rule::kFdGetCloexec, state_.fds[fd].cloexec) ? 1 : 0);
+      return out->Value(rules_(Rule::kFdGetCloexec, At(fd).cloexec) ? 1 : 0);
     case kFSetfd:
-      state_.fds[fd].cloexec = rules_(Rule::kFdSetCloexec, (arg & 1) != 0);
+      At(fd).cloexec = rules_(Rule::kFdSetCloexec, (arg & 1) != 0);
       return out->Value(0);
     case kFGetfl:
       return out->Value(f.flags);

@@ -252,7 +252,7 @@ void Model::Ioctl(const Op& op, Outcome* out) {
   const Id id = Usable(fd);
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
   if (request == kFioclex || request == kFionclex) {
-    state_.fds[fd].cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
+    At(fd).cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
     return out->Value(0);
   }
   const bool epoll = state_.files[id].type == FileType::kEpoll;

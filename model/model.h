@@ -78,6 +78,8 @@ class Model {
   bool Has(Quirk q) const { return profile_[q]; }
 
   // fd_table.cc
+  // A number beyond the table, which only a planted rule lets through, is as good as 0, which nobody can use.
+  Descriptor& At(int32_t fd) { return state_.fds[FileAt(fd) == kNil ? 0 : static_cast<size_t>(fd)]; }
   Id Usable(int32_t fd);             // FileAt without O_PATH files: what most calls see
   int32_t LowestFree(int32_t from);  // -1 if none below RLIMIT_NOFILE
   void Install(int32_t fd, Id file, bool cloexec);

@@ -28,11 +28,12 @@ class Table {
   void Clear() {
     rows_.clear(), free_.clear();
     rows_.emplace_back();  // the null object
+    count_ = 1;
   }
   Id New() {
     if (free_.empty()) {
       rows_.emplace_back();
-      return static_cast<Id>(rows_.size() - 1);
+      return count_++;
     }
     const Id id = free_.back();
     free_.pop_back();
@@ -40,13 +41,15 @@ class Table {
     return id;
   }
   void Free(Id id) {
-    if (id != kNil) free_.push_back(id);
+    if (id != kNil && id < count_) free_.push_back(id);
   }
-  T& operator[](Id id) { return rows_[id]; }
-  const T& operator[](Id id) const { return rows_[id]; }
-  size_t size() const { return rows_.size(); }
+  // An index from another table, which only a planted bug has, may be out of range here: then it is the null object.
+  T& operator[](Id id) { return rows_[id < count_ ? id : kNil]; }
+  const T& operator[](Id id) const { return rows_[id < count_ ? id : kNil]; }
+  size_t size() const { return count_; }
 
  private:
+  Id count_ = 0;
   std::vector<T> rows_;
   std::vector<Id> free_;
 };
@@ -75,7 +78,11 @@ struct ListOps {
     list.head = id, ++list.size;
   }
   static void Remove(Table<T>& t, List& list, Id id) {
-    if (id == kNil || list.size == 0) return;
+    if (list.size == 0) return;
+    if (id == kNil) {  // a list that a planted bug has torn ends here
+      list = {};
+      return;
+    }
     const Hook h = t[id].*kHook;
     (h.prev == kNil ? list.head : (t[h.prev].*kHook).next) = h.next;
     (h.next == kNil ? list.tail : (t[h.next].*kHook).prev) = h.prev;
