@@ -20,8 +20,9 @@
 namespace pollux {
 namespace {
 
-std::vector<Listed> Reasons(std::string_view folder, std::string_view name) {
-  absl::StatusOr<std::vector<Listed>> listed = ReadReasons(CorpusPath(folder, name));
+// What a file of properties/reasons lists.
+std::vector<Listed> Reasons(std::string_view name) {
+  absl::StatusOr<std::vector<Listed>> listed = ReadReasons(CorpusPath("../properties/reasons", name));
   EXPECT_TRUE(listed.ok()) << listed.status();
   return listed.ok() ? *listed : std::vector<Listed>();
 }
@@ -106,7 +107,7 @@ TEST_P(CorpusTest, NativeDoesWhatIsWritten) {
 TEST(CorpusCoverageTest, TheGoldenTracesAreThere) {
   std::set<std::string> there;
   for (const std::string& path : TraceFiles("golden")) there.insert(Stem(path));
-  for (const Listed& l : Reasons("golden", "UNWRITTEN")) EXPECT_TRUE(there.insert(l.id).second) << l.id << " exists";
+  for (const Listed& l : Reasons("golden-unwritten")) EXPECT_TRUE(there.insert(l.id).second) << l.id << " exists";
   for (int n = 1; n <= 30; ++n) EXPECT_TRUE(there.contains("T" + std::to_string(n))) << "T" << n;
   EXPECT_EQ(there.size(), 30u);
 }
@@ -114,7 +115,7 @@ TEST(CorpusCoverageTest, TheGoldenTracesAreThere) {
 TEST(CorpusCoverageTest, EveryKnownDivergenceHasATraceOrAReason) {
   std::set<std::string> there;
   for (const std::string& path : TraceFiles("peers")) there.insert(Stem(path));
-  for (const Listed& l : Reasons("peers", "UNWRITTEN")) EXPECT_TRUE(there.insert(l.id).second) << l.id << " exists";
+  for (const Listed& l : Reasons("peers-unwritten")) EXPECT_TRUE(there.insert(l.id).second) << l.id << " exists";
   for (int n = 1; n <= 95; ++n) {
     char id[8];
     std::snprintf(id, sizeof id, "D%02d", n);
@@ -124,10 +125,10 @@ TEST(CorpusCoverageTest, EveryKnownDivergenceHasATraceOrAReason) {
 
 // --- Rules -------------------------------------------------------------------------------------------------------
 
-// What corpus/rules says of a rule.
+// The reasons by rule.
 std::map<std::string, std::string> ReasonMap(std::string_view name) {
   std::map<std::string, std::string> reasons;
-  for (const Listed& l : Reasons("rules", name)) {
+  for (const Listed& l : Reasons(name)) {
     EXPECT_NE(FindRule(l.id), Rule::kNone) << name << " lists " << l.id;
     EXPECT_TRUE(reasons.emplace(l.id, l.reason).second) << name << " lists " << l.id << " twice";
   }
@@ -135,7 +136,7 @@ std::map<std::string, std::string> ReasonMap(std::string_view name) {
 }
 
 TEST(RuleCorpusTest, EveryRuleHasATraceOrAReason) {
-  const std::map<std::string, std::string> unreached = ReasonMap("UNREACHED");
+  const std::map<std::string, std::string> unreached = ReasonMap("rules-unreached");
   for (size_t r = 1; r < kRules; ++r) {
     const std::string id(Info(static_cast<Rule>(r)).id);
     const bool trace = std::filesystem::exists(CorpusPath("rules", id + ".trace"));
@@ -159,7 +160,7 @@ bool ShowsWithout(Rule rule, const Trace& trace, Model model) {
 
 TEST(RuleCorpusTest, ATraceShowsItsRule) {
   // Rules that hold in a trace although no outcome tells.
-  const std::map<std::string, std::string> unseen = ReasonMap("UNSEEN");
+  const std::map<std::string, std::string> unseen = ReasonMap("rules-unseen");
   for (const std::string& path : TraceFiles("rules")) {
     const Rule rule = FindRule(Stem(path));
     ASSERT_NE(rule, Rule::kNone) << path << " names no rule";
@@ -225,7 +226,7 @@ TEST(RuleSourceTest, EveryNumberInReachHasARuleOrAReason) {
     const std::string_view source = Info(static_cast<Quirk>(q)).source;
     for (const std::string& word : Words(source.substr(0, source.find(';')))) cited.insert(word);
   }
-  for (const Listed& l : Reasons("rules", "R-NUMBERS")) {
+  for (const Listed& l : Reasons("numbers-unreached")) {
     EXPECT_TRUE(defined.contains(l.id)) << l.id;
     EXPECT_FALSE(cited.contains(l.id)) << l.id << " is cited";
     EXPECT_TRUE(excused.insert(l.id).second) << l.id << " twice";
