@@ -1,3 +1,5 @@
+// Reading traces, and the profiles and facts they speak of.
+
 #include "fuzz/input.h"
 
 #include <algorithm>

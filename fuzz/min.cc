@@ -1,3 +1,5 @@
+// The minimizer's passes, in order: large steps, single ops, arguments, pairs; until none of them helps.
+
 #include "fuzz/min.h"
 
 #include <algorithm>

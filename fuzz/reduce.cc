@@ -1,3 +1,5 @@
+// What "one op less" and "one argument simpler" mean.
+
 #include "fuzz/reduce.h"
 
 #include <algorithm>
@@ -198,6 +200,27 @@ Trial Dropped(const Trial& ops, size_t at) {
   return WithoutOps(ops, drop);
 }
 
+// The slot that counts what other ops make, where it is not the canonical count: numbers below it may be opened, so
+// many watches fit, so many records are taken. -1: there is none.
+int CountSlot(const Op& op) {
+  int slot = -1;
+  switch (op.call) {
+    case Call::kPrlimit:
+    case Call::kWatches:
+      slot = 0;
+      break;
+    case Call::kEpollWait:
+    case Call::kEpollPwait:
+    case Call::kEpollPwait2:
+      slot = 2;
+      break;
+    default:
+      return -1;
+  }
+  const size_t s = static_cast<size_t>(slot);
+  return op.num(s) > 1 && op.arg[s] != Canonical(op, s) ? slot : -1;
+}
+
 }  // namespace
 
 std::vector<Op> Simpler(const Op& op) {
@@ -238,8 +261,19 @@ std::vector<std::vector<Op>> Without(const std::vector<Op>& ops, const Bindings&
   std::vector<bool> drop(ops.size());
   drop[at] = true;
   MarkUsers(ops, &drop);
-  if (!drop.back()) add(WithoutOps(ops, drop));
-  if (std::count(drop.begin(), drop.end(), true) == 1 && at + 1 < ops.size()) return trials;
+  if (!drop.back()) {
+    add(WithoutOps(ops, drop));
+    // What is counted by another op goes together with one of its count.
+    for (size_t counter = 0; counter < ops.size(); ++counter) {
+      const int slot = drop[counter] ? -1 : CountSlot(ops[counter]);
+      for (uint64_t less = 1; slot >= 0 && less <= std::max(1u, Outputs(ops[at].call)); ++less) {
+        Trial fewer = ops;
+        fewer[counter].arg[static_cast<size_t>(slot)] -= less;
+        add(WithoutOps(fewer, drop));
+      }
+    }
+  }
+  if (std::count(drop.begin(), drop.end(), true) == 1) return trials;
 
   // What it is a duplicate of.
   const Call call = ops[at].call;

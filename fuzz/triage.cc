@@ -1,3 +1,5 @@
+// Reproducing, minimizing and explaining a divergence, and writing it down.
+
 #include "fuzz/triage.h"
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// The quirks as other judges, and asking them.
+
 #include "oracle/alternatives.h"
 
 #include "oracle/checker.h"

@@ -1,3 +1,5 @@
+// The checker's loop: resolve, model, target, compare; and what happens when they differ.
+
 #include "oracle/checker.h"
 
 #include <algorithm>

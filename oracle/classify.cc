@@ -2,9 +2,12 @@
 //
 // Provenance comes from the model: an item remembers what last queued it and what last dropped it. A harvest queues
 // and drops by itself, so for records that should have come the state before the op is asked, and for records that
-// should not have come the state after it.
+// should not have come the state after it. An error or a value that Linux does not give is put down to the rule that,
+// asked the other way round, would have given it.
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "oracle/checker.h"
 
@@ -117,6 +120,35 @@ Rule MaskRule(const Rules& rules, FileType type, uint32_t wrong) {
   return rules.last();
 }
 
+// Notes what an op asks.
+class Listener : public RuleHook {
+ public:
+  bool Decide(Model&, Rule rule, bool value, uint32_t) override {
+    if (std::find(asked.begin(), asked.end(), std::pair(rule, value)) == asked.end()) asked.emplace_back(rule, value);
+    return value;
+  }
+  std::vector<std::pair<Rule, bool>> asked;
+};
+
+// The first rule asked whose opposite answer gives what was observed; else the last one that held, which may have
+// little to do with it: an op that succeeds notifies others before it returns.
+Rule RuleAgainst(const Op& op, const Outcome& observed, const State& before, const Model& after) {
+  Model probe(after);
+  Listener listener;
+  Outcome outcome;
+  probe.state() = before;
+  for (size_t r = 1; r < kRules; ++r) probe.rules().Hook(static_cast<Rule>(r), &probe, &listener);
+  probe.Model::Run(op, &outcome);
+  for (const auto& [rule, value] : listener.asked) {
+    probe.state() = before;
+    probe.rules() = Rules();
+    probe.rules().Force(rule, !value);
+    probe.Model::Run(op, &outcome);
+    if (Agrees(outcome, observed)) return rule;
+  }
+  return after.rules().last();
+}
+
 Rule Known(Rule rule, const Rules& rules) { return rule == Rule::kNone ? rules.last() : rule; }
 
 Kind ClassifyWait(const Op& op, const Outcome& allowed, const Outcome& observed, const State& before,
@@ -194,6 +226,7 @@ Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, con
   if ((observed.kind == Outcome::kBlocked) != (allowed.kind == Outcome::kBlocked)) return with(Difference::kBlocked);
   if (observed.kind == Outcome::kError || allowed.kind == Outcome::kError) {
     const bool same = observed.kind == allowed.kind && observed.error == allowed.error;
+    if (allowed.kind != Outcome::kError) kind.rule = RuleAgainst(op, observed, before, after);
     return with(same ? Difference::kMemory : Difference::kErrno);
   }
   if (observed.kind != allowed.kind) return with(Difference::kValue);
@@ -212,7 +245,10 @@ Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, con
   if (observed.kind == Outcome::kValues) {
     const bool same = observed.nvalues == allowed.nvalues &&
                       std::equal(allowed.value, allowed.value + allowed.nvalues, observed.value);
-    if (!same) return with(ReturnsDescriptor(op) ? Difference::kDescriptor : Difference::kValue);
+    if (!same) {
+      kind.rule = RuleAgainst(op, observed, before, after);
+      return with(ReturnsDescriptor(op) ? Difference::kDescriptor : Difference::kValue);
+    }
     if (allowed.has_payload && (!observed.has_payload || allowed.payload != observed.payload)) {
       return with(Difference::kData);
     }

@@ -1,3 +1,5 @@
+// Steps of a trace on the model, with what they changed.
+
 #include "oracle/explain.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Programs from traces: a body of one statement or more an op, and the functions that it mentions.
+
 #include "oracle/export.h"
 
 #include <algorithm>

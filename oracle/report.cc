@@ -1,3 +1,5 @@
+// Divergences written for people, and as traces.
+
 #include "oracle/report.h"
 
 #include <algorithm>
