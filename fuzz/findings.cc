@@ -160,6 +160,10 @@ void Findings::End(bool timed_out, int status) {
     Put(answer_->signature, KindName(current_.kind));
     Put(answer_->path, Keep(current_));
   }
+  if (answer_->reason != Reason::kNone) {
+    ++inconclusive_[std::string(ReasonName(answer_->reason))];
+    return;
+  }
   const std::vector<Op> minimal = answer_->minimal.Load();
   std::vector<Known>& list = answer_->reproduced ? reproduced_ : unreproducible_;
   Known* known = const_cast<Known*>(Find(list, answer_->as_if, answer_->kind));
@@ -196,12 +200,17 @@ void Findings::Explain(const Suspect& suspect) const {
   const std::string as_if = Joined(d.as_if);
   answer_->reproduced = diagnosis.reproduced();
   answer_->rate = diagnosis.rate();
+  answer_->reason = diagnosis.reason;
   answer_->executions = d.executions;
   answer_->complete = d.minimal;
   answer_->kind = d.verdict.kind;
   answer_->minimal.Store(d.ops);
   Put(answer_->signature, KindName(d.verdict.kind));
   Put(answer_->as_if, as_if);
+  if (diagnosis.reason != Reason::kNone) {
+    answer_->done = true;
+    return;
+  }
   const Known* known = Find(answer_->reproduced ? reproduced_ : unreproducible_, as_if, d.verdict.kind);
   if (NewWitness(known, d.ops)) {
     std::string stem = FileStem(d.verdict.kind);
@@ -244,6 +253,7 @@ void Findings::Report(const Shared& shared, Summary* summary) const {
     }
     return finding;
   };
+  for (const auto& [reason, n] : inconclusive_) summary->inconclusive[reason] += n;
   std::set<uint64_t> explained;
   for (const Known& k : reproduced_) {
     summary->findings.push_back(counted(k));

@@ -55,6 +55,7 @@ class Findings {
     int executions;
     double rate;
     Kind kind;
+    Reason reason;  // why there is no verdict after all
     char signature[256], as_if[1024], path[1024];
     StoredTrace minimal;
   };
@@ -80,6 +81,7 @@ class Findings {
   Answer* answer_ = nullptr;
   std::map<uint64_t, int> witnesses_;
   std::vector<Known> reproduced_, unreproducible_;
+  std::map<std::string, uint64_t> inconclusive_;
 };
 
 }  // namespace pollux

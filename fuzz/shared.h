@@ -77,7 +77,7 @@ struct Shared {
   KindCounter& Counter(const Kind& kind) {
     const uint64_t key = Key(kind);
     for (size_t i = 0; i < kinds.size(); ++i) {
-      KindCounter& c = kinds[(key * 0x9e3779b97f4a7c15 >> 40) + i & (kinds.size() - 1)];
+      KindCounter& c = kinds[((key * 0x9e3779b97f4a7c15 >> 40) + i) & (kinds.size() - 1)];
       uint64_t found = 0;
       if (c.key.compare_exchange_strong(found, key) || found == key) return c;
     }

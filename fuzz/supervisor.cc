@@ -165,6 +165,10 @@ class Supervisor {
     AnswerReports();
     Sum();
     if (!options_.quiet) std::fputs("\n", stderr);
+    const bool none = std::all_of(blocks_.begin(), blocks_.end(), [](const WorkerBlock* b) {
+      return b->state.load() == WorkerBlock::kUnavailable;
+    });
+    if (none) return absl::UnavailableError("no worker could open the target " + options_.target);
     return summary_;
   }
 
@@ -404,6 +408,7 @@ int ExitStatus(const Summary& summary, const CampaignOptions& options) {
   if (!summary.findings.empty() || !summary.unreproducible.empty()) return 1;
   uint64_t inconclusive = 0;
   for (const auto& [reason, n] : summary.inconclusive) inconclusive += n;
+  if (summary.worker_deaths > kMostDeaths) return 4;
   const double budget = options.inconclusive_budget * static_cast<double>(summary.traces) / 1e6;
   return static_cast<double>(inconclusive) > budget ? 3 : 0;
 }
