@@ -712,7 +712,7 @@ void Generator::BadCreate() {
   Random& r = *random_;
   constexpr int32_t kSizes[] = {0, -1, INT32_MIN, 1};
   constexpr uint32_t kFlags[] = {kONonblock, 1, kOCloexec | 1, kOAppend, ~0u, kOAsync, kODirect, 2};
-  constexpr int32_t kTypes[] = {0, 3, 4, 6, kSockStream};
+  constexpr int32_t kTypes[] = {0, 3, 4, 6, 11, kSockStream};
   constexpr int32_t kClocks[] = {2, 4, 10, -1, kClockMonotonic};
   switch (r.Below(8)) {
     case 0:

@@ -388,11 +388,12 @@ const std::vector<Mistake>& EpollMistakes() {
          const int below = Below(s.state(), s.instance(2), s.id);
          return below < 0 || below + 1 + Above(s.state(), s.id) > 5;
        }},
-      {"nest.short-loops", "nesting", "a loop through more than two instances is not noticed", {Rule::kNestSelf},
-       [](Scene& s) {
+      {"nest.dup-loops", "nesting", "a loop is noticed by number: an epoll that is registered under another one gets in",
+       {Rule::kNestSelf}, [](Scene& s) {
          const std::vector<Id> items = ItemsOf(s.state(), s.instance(2));
          const Id file = s.state().instances[s.id].file;
-         return s.value && std::any_of(items.begin(), items.end(), [&](Id i) { return s.state().items[i].file == file; });
+         const auto known = [&](Id i) { return s.state().items[i].file == file && s.state().items[i].fd == s.op.num(0); };
+         return s.value && std::any_of(items.begin(), items.end(), known);
        }},
       {"nest.einval", "nesting", "V2, D57 NetBSD: what is too deep, or a loop, is EINVAL", {}, nullptr, nullptr,
        [](Scene& s, Outcome* out) {

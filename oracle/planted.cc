@@ -62,20 +62,22 @@ class PlantedTarget : public Target {
 
 struct Equivalent {
   Rule rule;
-  bool value;
+  bool value, beyond;
   std::string_view reason;
 };
 constexpr Equivalent kEquivalents[] = {
-#define EQUIVALENT(rule, value, reason) {Rule::rule, value, reason},
+#define EQUIVALENT(rule, value, reason) {Rule::rule, value, false, reason},
+#define BEYOND(rule, value, reason) {Rule::rule, value, true, reason},
 #include "oracle/planted_equivalents.def"
 #undef EQUIVALENT
+#undef BEYOND
 };
 
-std::string_view EquivalentBecause(Rule rule, bool value) {
+const Equivalent* FindEquivalent(Rule rule, bool value) {
   for (const Equivalent& e : kEquivalents) {
-    if (e.rule == rule && e.value == value) return e.reason;
+    if (e.rule == rule && e.value == value) return &e;
   }
-  return {};
+  return nullptr;
 }
 
 struct Bug {
@@ -93,16 +95,18 @@ struct Catalogue {
       const Rule rule = static_cast<Rule>(r);
       const RuleInfo& info = Info(rule);
       for (const bool value : {false, true}) {
-        infos.push_back({absl::StrCat(std::string(info.id), value ? "=true" : "=false"),
-                         info.id.substr(0, info.id.find('.')),
-                         absl::StrCat(value ? "always: " : "never: ", std::string(info.statement)),
-                         EquivalentBecause(rule, value), false});
+        const Equivalent* e = FindEquivalent(rule, value);
+        infos.push_back({.name = absl::StrCat(std::string(info.id), value ? "=true" : "=false"),
+                         .area = info.id.substr(0, info.id.find('.')),
+                         .statement = absl::StrCat(value ? "always: " : "never: ", std::string(info.statement)),
+                         .equivalent = e == nullptr ? std::string_view() : e->reason,
+                         .beyond = e != nullptr && e->beyond});
         bugs.push_back({rule, value});
       }
     }
     for (const std::vector<Mistake>* table : {&EpollMistakes(), &FileMistakes()}) {
       for (const Mistake& m : *table) {
-        infos.push_back({std::string(m.name), m.area, std::string(m.statement), {}, true});
+        infos.push_back({.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
         bugs.push_back({.mistake = &m});
       }
     }

@@ -24,9 +24,10 @@ namespace pollux {
 struct PlantedInfo {
   std::string name;
   std::string_view area;
-  std::string statement;         // one line: what it does instead of what Linux does
-  std::string_view equivalent;   // why no trace can tell it from Linux; empty: traces can
-  bool named = false;            // a mistake, not a forced rule
+  std::string statement;        // one line: what it does instead of what Linux does
+  std::string_view equivalent;  // why no campaign can tell it from Linux; empty: one can
+  bool beyond = false;          // equivalent to campaigns alone: a trace written by hand can tell
+  bool named = false;           // a mistake, not a forced rule
 };
 
 // The catalogue: the generated ones in the order of the rules, then the named ones by area.

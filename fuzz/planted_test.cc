@@ -1,0 +1,160 @@
+// Planted bugs: each is found by drawn traces and minimized, what is called equivalent is, and the catalogue is whole.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "fuzz/generator.h"
+#include "fuzz/min.h"
+#include "fuzz/reduce.h"
+#include "model/text.h"
+#include "oracle/checker.h"
+#include "oracle/planted.h"
+
+namespace pollux {
+namespace {
+
+constexpr uint64_t kBound = 15000000;  // executed ops within which each must be found
+
+// One bug beside the true model.
+struct Bench {
+  explicit Bench(const PlantedInfo& bug)
+      : target(NewPlantedTarget(bug)), model(target->profile(), target->facts()), checker(target.get(), &model) {}
+
+  // Draws traces until one diverges or so many ops were executed.
+  Verdict Hunt(uint64_t limit) {
+    Generator generator;
+    Random random(1);
+    Verdict verdict;
+    for (uint32_t n = 1; checker.ops_run() < limit && verdict.value == Verdict::kConforms; ++n) {
+      generator.Draw(&random, &ops);
+      verdict = checker.Run(&ops, {.observe_fdinfo = n % 32 == 0, .never_block = true, .verify_facts = false});
+    }
+    return verdict;
+  }
+  bool Shows(std::vector<Op> trace, const Kind& kind) {
+    Canonicalize(trace);
+    const Verdict verdict = checker.Run(&trace, {.never_block = true, .verify_facts = false});
+    return verdict.value == Verdict::kDiverges && verdict.kind == kind;
+  }
+
+  std::unique_ptr<Target> target;
+  Model model;
+  Checker checker;
+  std::vector<Op> ops;
+};
+
+std::string Text(const std::vector<Op>& ops) { return Print(Trace{.ops = ops}); }
+
+// Found, minimized within the budget, and nothing of the result can go.
+void ExpectFoundAndMinimal(const PlantedInfo& bug) {
+  SCOPED_TRACE(bug.name);
+  Bench bench(bug);
+  const Verdict verdict = bench.Hunt(kBound);
+  ASSERT_EQ(verdict.value, Verdict::kDiverges);
+  const Minimal minimal = Minimizer(bench.target.get(), &bench.model).Run(bench.ops, verdict.kind);
+  EXPECT_TRUE(minimal.complete) << Text(minimal.ops);
+  EXPECT_LE(minimal.executions, 2000);
+  Bindings numbers;
+  for (size_t i = 0; i < minimal.ops.size(); ++i) numbers.Bind(minimal.ops[i], minimal.outcomes[i]);
+  for (const std::vector<Op>& less : Reductions(minimal.ops, numbers)) {
+    EXPECT_FALSE(bench.Shows(less, verdict.kind)) << Text(minimal.ops) << "could be\n" << Text(less);
+  }
+}
+
+TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
+  std::set<std::string> names;
+  std::map<std::string, int> areas;
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    EXPECT_TRUE(names.insert(bug.name).second) << bug.name;
+    EXPECT_FALSE(bug.statement.empty()) << bug.name;
+    EXPECT_EQ(FindPlanted(bug.name), &bug);
+    if (bug.named) ++areas[std::string(bug.area)];
+  }
+  for (size_t r = 1; r < kRules; ++r) {
+    const std::string id(Info(static_cast<Rule>(r)).id);
+    EXPECT_TRUE(names.contains(id + "=true") && names.contains(id + "=false")) << id;
+  }
+  for (const char* area : {"creation", "ctl", "masks", "identity", "order", "LT", "ET", "ONESHOT", "nesting", "quota", "fault",
+                           "fdinfo", "poll", "pipe", "eventfd", "stream", "dgram", "seqpacket", "timerfd"}) {
+    EXPECT_GE(areas[area], 3) << area;
+  }
+}
+
+TEST(Planted, ForcedRulesAreFoundAndMinimized) {
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (!bug.named && bug.equivalent.empty()) ExpectFoundAndMinimal(bug);
+  }
+}
+
+TEST(Planted, NamedMistakesAreFoundAndMinimized) {
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (bug.named) ExpectFoundAndMinimal(bug);
+  }
+}
+
+TEST(Planted, EquivalentsAreNeverDistinguished) {
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (bug.equivalent.empty() || bug.beyond) continue;
+    Bench bench(bug);
+    EXPECT_EQ(bench.Hunt(500000).value, Verdict::kConforms) << bug.name << "\n" << Text(bench.ops);
+  }
+}
+
+// What a campaign cannot show, a trace written by hand does: it runs without CheckOptions::never_block.
+void ExpectToldByHand(std::string_view name, std::string_view text) {
+  const PlantedInfo* bug = FindPlanted(name);
+  ASSERT_NE(bug, nullptr) << name;
+  EXPECT_TRUE(bug->beyond) << name;
+  Trace trace;
+  ParseError error;
+  ASSERT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
+  Bench bench(*bug);
+  EXPECT_EQ(bench.checker.Run(&trace.ops, {.verify_facts = false}).value, Verdict::kDiverges) << name;
+}
+
+TEST(Planted, TracesByHandTellWhatIsBeyondCampaigns) {
+  ExpectToldByHand("wait.blocks=false", "ep = epoll_create1(0)\nepoll_wait(ep, 8, -1)\n");
+  ExpectToldByHand("poll.blocks=false", "ep = epoll_create1(0)\npoll(ep IN, -1)\n");
+  ExpectToldByHand("unix.blocking-eof=true", "a, b = socketpair(DGRAM, 0)\nrecv(a, 1, 0)\n");
+  std::string direct = "e = eventfd(0, EFD_NONBLOCK)\nin = epoll_create1(0)\nout = epoll_create1(0)\n";
+  for (int i = 0; i < 1001; ++i) {
+    // The same name again: an epoll lives as long as its number is open.
+    direct += "ep = epoll_create1(0)\nepoll_ctl(ep, ADD, e, IN, 0)\n";
+  }
+  direct += "epoll_ctl(out, ADD, in, IN, 0)\nepoll_ctl(in, ADD, e, IN, 0)\n";
+  ExpectToldByHand("path.direct=false", direct);
+  size_t beyond = 0;
+  for (const PlantedInfo& bug : PlantedBugs()) beyond += bug.beyond;
+  EXPECT_EQ(beyond, 4u);
+}
+
+TEST(Planted, AnswersOfACopyAreItsOwn) {
+  // Model::Blocks asks a copy: the mistake must be made there, not in the model that was copied.
+  const PlantedInfo* bug = FindPlanted("eventfd.empty-edge");
+  ASSERT_NE(bug, nullptr);
+  Profile profile;
+  ASSERT_TRUE(FindProfile("linux-6.18", &profile));
+  const std::unique_ptr<Model> model = NewPlantedModel(*bug, profile, PlantedFacts(*bug));
+  Trace trace;
+  ParseError error;
+  ASSERT_TRUE(Parse("ep = epoll_create1(0)\ne = eventfd(0, 0)\nepoll_ctl(ep, ADD, e, OUT|ET, 0)\nepoll_wait(ep, 8, 0)\n"
+                    "read(e, 8)\n",
+                    "test", &trace, &error))
+      << error.message();
+  Bindings bindings;
+  Outcome outcome;
+  for (size_t i = 0; i + 1 < trace.ops.size(); ++i) {
+    model->Run(bindings.Resolve(trace.ops[i]), &outcome);
+    bindings.Bind(trace.ops[i], outcome);
+  }
+  EXPECT_TRUE(model->Blocks(bindings.Resolve(trace.ops.back())));
+  EXPECT_EQ(model->state().instances[1].ready.size, 0u);
+}
+
+}  // namespace
+}  // namespace pollux
