@@ -177,6 +177,8 @@ RC_GTEST_PROP(Metamorphic, DelAndAddPutLast, (const Drawn& drawn)) {
         Then(drawn.ops, {ops::Del(ep, fd), ops::Add(ep, fd, item->events, item->data), ops::Wait(ep, kAll)});
     const std::vector<Outcome> b = Play(side, again);
     if (!Succeeded(b[b.size() - 3])) continue;  // a ghost cannot be named
+    // Paths may have grown beyond their limit where nobody counted them (R6.9, R6.10): then the new ADD does.
+    if (b[b.size() - 2].kind == Outcome::kError && b[b.size() - 2].error == kEINVAL) continue;
     SAME(Succeeded(b[b.size() - 2]), side, plain, a, again, b);
     const std::vector<Record>& after = b.back().records;
     const auto at = std::find_if(after.begin(), after.end(), [&](const Record& r) { return r.data == item->data; });
