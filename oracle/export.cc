@@ -265,12 +265,13 @@ static void payload(uint64_t want) {
 enum { NOBODY = 61234, BALLAST = 1000000, NUMBERS = 1000 };
 static volatile long *ballast; /* [0] how many are wanted, [1] how many there are, [2] the child cannot */
 
-static void hold_watches(void) {
+static void hold_watches(pid_t program) {
   static int epolls[BALLAST / NUMBERS];
   struct rlimit files;
   long i;
   int e;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != program) _exit(0); /* it was gone before that */
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
@@ -300,10 +301,11 @@ static void take_user(void) {
     fprintf(stderr, "no verdict: the quota of watches can only be filled by root\n");
     exit(2);
   }
+  const pid_t program = getpid();
   ballast = (volatile long *)shared;
   switch (fork()) {
     case -1: exit(2);
-    case 0: hold_watches();
+    case 0: hold_watches(program);
   }
 }
 
