@@ -38,6 +38,7 @@ class Harness {
     model_->rules().ClearHits();
     const Verdict verdict = checker_->Run(&ops_, {.observe_fdinfo = true, .never_block = true}, &outcomes_);
     feedback_.Finish(*model_);
+    target_->Reset();  // RLIMIT_NOFILE is the process's: whoever called opens files
     if (verdict.value != Verdict::kDiverges) return;
     Divergence d;
     d.target = target_->name(), d.profile = model_->profile(), d.facts = model_->facts();
