@@ -58,7 +58,7 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   if (rules_(Rule::kPipeNothing, n == 0)) return out->Value(0);
   const int64_t room = Copyable(memory, true);
   const bool began_full = PipeFull(p);
-  bool wake = false, freed = false, faulted = false;
+  bool wake = false, freed = false, faulted = false, ended = false;
   int64_t done = 0;
   while (p.slots.size > 0) {
     const Id id = p.slots.head;
@@ -76,12 +76,14 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
     freed = true;
     SlotList::Remove(state_.slots, p.slots, id);
     state_.slots.Free(id);
-    if (packet || done == n) break;
+    // A packet ends the read, an empty one too (a write that faulted may have left it): then nothing was read.
+    ended = packet || done == n;
+    if (ended) break;
   }
   if (Has(Quirk::kPipeReadWakesIfBeganFull)) wake = began_full;
   if (Has(Quirk::kPipeEveryReadWakes)) wake = freed;
   if (rules_(Rule::kPipeReadWakes, wake, file.object)) Notify(p.writers_queue, kWriteKey);
-  if (done > 0) return out->Value(done);
+  if (done > 0 || ended) return out->Value(done);
   if (faulted) return out->Error(kEFAULT);
   if (rules_(Rule::kPipeEof, p.writers == 0, file.object)) return out->Value(0);
   return WouldSleep((file.flags & kONonblock) != 0, out);
