@@ -60,7 +60,7 @@ Action ExplainVerb(CLI::App* verb) {
   verb->add_option("--profile", args->profile, "the release that thinks; by default the one the trace names");
   verb->add_flag("--state", args->state, "the whole state after every op, not only what changed");
   verb->add_flag("--json", args->json, "the last line of stdout is the explanation as JSON");
-  verb->footer("Example:\n  pollux explain corpus/golden/t06.trace");
+  verb->footer("Example:\n  pollux explain corpus/golden/T6.trace");
   return [args] { return RunExplain(*args); };
 }
 
