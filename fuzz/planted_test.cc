@@ -7,12 +7,15 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "fuzz/generator.h"
 #include "fuzz/min.h"
 #include "fuzz/reduce.h"
 #include "model/text.h"
 #include "oracle/checker.h"
+#include "oracle/model_target.h"
 #include "oracle/planted.h"
 
 namespace pollux {
@@ -20,22 +23,24 @@ namespace {
 
 constexpr uint64_t kBound = 15000000;  // executed ops within which each must be found
 
+// Draws traces until one diverges or so many ops were executed; the last one.
+std::pair<Verdict, std::vector<Op>> Hunt(Checker* checker, uint64_t limit) {
+  Generator generator;
+  Random random(1);
+  Verdict verdict;
+  std::vector<Op> ops;
+  for (uint32_t n = 1; checker->ops_run() < limit && verdict.value == Verdict::kConforms; ++n) {
+    generator.Draw(&random, &ops);
+    verdict = checker->Run(&ops, {.observe_fdinfo = n % 32 == 0, .never_block = true, .verify_facts = false});
+  }
+  return {verdict, ops};
+}
+
 // One bug beside the true model.
 struct Bench {
   explicit Bench(const PlantedInfo& bug)
       : target(NewPlantedTarget(bug)), model(target->profile(), target->facts()), checker(target.get(), &model) {}
 
-  // Draws traces until one diverges or so many ops were executed.
-  Verdict Hunt(uint64_t limit) {
-    Generator generator;
-    Random random(1);
-    Verdict verdict;
-    for (uint32_t n = 1; checker.ops_run() < limit && verdict.value == Verdict::kConforms; ++n) {
-      generator.Draw(&random, &ops);
-      verdict = checker.Run(&ops, {.observe_fdinfo = n % 32 == 0, .never_block = true, .verify_facts = false});
-    }
-    return verdict;
-  }
   bool Shows(std::vector<Op> trace, const Kind& kind) {
     Canonicalize(trace);
     const Verdict verdict = checker.Run(&trace, {.never_block = true, .verify_facts = false});
@@ -45,7 +50,6 @@ struct Bench {
   std::unique_ptr<Target> target;
   Model model;
   Checker checker;
-  std::vector<Op> ops;
 };
 
 std::string Text(const std::vector<Op>& ops) { return Print(Trace{.ops = ops}); }
@@ -54,9 +58,9 @@ std::string Text(const std::vector<Op>& ops) { return Print(Trace{.ops = ops}); 
 void ExpectFoundAndMinimal(const PlantedInfo& bug) {
   SCOPED_TRACE(bug.name);
   Bench bench(bug);
-  const Verdict verdict = bench.Hunt(kBound);
+  const auto [verdict, ops] = Hunt(&bench.checker, kBound);
   ASSERT_EQ(verdict.value, Verdict::kDiverges);
-  const Minimal minimal = Minimizer(bench.target.get(), &bench.model).Run(bench.ops, verdict.kind);
+  const Minimal minimal = Minimizer(bench.target.get(), &bench.model).Run(ops, verdict.kind);
   EXPECT_TRUE(minimal.complete) << Text(minimal.ops);
   EXPECT_LE(minimal.executions, 2000);
   Bindings numbers;
@@ -101,7 +105,21 @@ TEST(Planted, EquivalentsAreNeverDistinguished) {
   for (const PlantedInfo& bug : PlantedBugs()) {
     if (bug.equivalent.empty() || bug.beyond) continue;
     Bench bench(bug);
-    EXPECT_EQ(bench.Hunt(500000).value, Verdict::kConforms) << bug.name << "\n" << Text(bench.ops);
+    const auto [verdict, ops] = Hunt(&bench.checker, 500000);
+    EXPECT_EQ(verdict.value, Verdict::kConforms) << bug.name << "\n" << Text(ops);
+  }
+}
+
+TEST(Planted, AWrongJudgeIsFoundOut) {
+  Profile profile;
+  ASSERT_TRUE(FindProfile("linux-6.18", &profile));
+  const Facts facts;
+  ModelTarget linux("model:linux-6.18", profile, facts);
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (!ShowsInJudge(bug, facts)) continue;
+    const std::unique_ptr<Model> judge = NewPlantedModel(bug, profile, facts);
+    Checker checker(&linux, judge.get());
+    EXPECT_EQ(Hunt(&checker, kBound).first.value, Verdict::kDiverges) << bug.name;
   }
 }
 

@@ -1,6 +1,6 @@
 // How fast planted bugs are found: a campaign for each, from an empty corpus, with one job, counted in executed ops.
 //
-//     power [--named] [--judges N] [--seed S] [--ops N] [--lanes N] [--json] [NAME...]
+//     power [--named] [--judges N] [--seed S] [--ops N] [--lanes N] [--allow-sysctl] [--json] [NAME...]
 //
 // Prints a table (name, area, ops to the first divergence, traces, ops of the minimal trace, executions of the
 // minimizer), the equivalents with their reasons, and the median. Exit 0 if every bug was found and minimized. With
@@ -29,7 +29,7 @@ namespace pollux {
 namespace {
 
 struct Options {
-  bool named = false, json = false;
+  bool named = false, json = false, allow_sysctl = false;
   int judges = 0, lanes = 2;
   uint64_t seed = 1, ops = 15000000;
   std::vector<std::string> names;
@@ -46,11 +46,28 @@ struct Row {
   char signature[160];
 };
 
-// Judged by its bug, native shows only what the facts of this machine let it show.
-Facts NativeFacts() {
+// What native can show of a judge's bug depends on the facts of this machine, and on whether its quota can be filled.
+struct Native {
   Facts facts;
-  if (absl::StatusOr<std::unique_ptr<Target>> native = OpenTarget("native"); native.ok()) facts = (*native)->facts();
-  return facts;
+  const char* no_quota = nullptr;  // why not
+};
+
+Native LookAtNative(const Options& options) {
+  Native look;
+  TargetOptions target_options;
+  target_options.allow_sysctl = options.allow_sysctl;
+  absl::StatusOr<std::unique_ptr<Target>> native = OpenTarget("native", target_options);
+  if (!native.ok()) return look;  // the hunts will say why
+  look.facts = (*native)->facts();
+  look.no_quota = (*native)->Lacks(Call::kWatches);
+  if (look.no_quota != nullptr) return look;
+  Op op;
+  op.call = Call::kWatches, op.arg[0] = 4;
+  Outcome outcome;
+  (*native)->Reset();
+  (*native)->Run(op, &outcome);
+  if (outcome.kind == Outcome::kSkipped) look.no_quota = outcome.note;
+  return look;
 }
 
 std::vector<size_t> Chosen(const Options& options) {
@@ -63,8 +80,14 @@ std::vector<size_t> Chosen(const Options& options) {
     }
   }
   if (options.judges == 0) return chosen;
-  const Facts facts = NativeFacts();
-  std::erase_if(chosen, [&](size_t i) { return !ShowsWith(bugs[i], facts); });
+  const Native native = LookAtNative(options);
+  const size_t all = chosen.size();
+  std::erase_if(chosen, [&](size_t i) {
+    return !ShowsInJudge(bugs[i], native.facts) || (native.no_quota != nullptr && bugs[i].area == "quota");
+  });
+  if (native.no_quota != nullptr) std::printf("not drawn: the quota's bugs (%s)\n", native.no_quota);
+  std::printf("drawn from %zu of %zu that this machine can show\n\n", chosen.size(), all);
+  std::fflush(stdout);
   Random random(options.seed);
   while (chosen.size() > static_cast<size_t>(options.judges)) {
     chosen.erase(chosen.begin() + random.Below(static_cast<uint32_t>(chosen.size())));
@@ -81,6 +104,7 @@ Row Hunt(const Options& options, size_t bug, const std::string& folder) {
     campaign.target = "planted:" + info.name;
   }
   campaign.seconds = 0, campaign.ops = options.ops, campaign.seed = options.seed, campaign.stop_after = 1;
+  campaign.allow_sysctl = options.allow_sysctl;
   campaign.artifacts = absl::StrCat(folder, "/", bug), campaign.quiet = true;
   const absl::StatusOr<Summary> summary = RunCampaign(campaign);
   Row row = {.bug = bug};
@@ -195,6 +219,7 @@ int main(int argc, char** argv) {
   CLI::App app("How fast planted bugs are found, in executed ops.", "power");
   app.add_flag("--named", options.named, "the named mistakes only, not the forced rules");
   app.add_flag("--json", options.json, "the last line is one object");
+  app.add_flag("--allow-sysctl", options.allow_sysctl, "with --judges: the quota may lower fs.epoll.max_user_watches");
   app.add_option("--judges", options.judges, "so many bugs, drawn by seed, in the judge of native");
   app.add_option("--seed", options.seed, "of campaigns and of the draw");
   app.add_option("--ops", options.ops, "executed ops after which a hunt is given up");

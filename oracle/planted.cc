@@ -142,10 +142,14 @@ Facts PlantedFacts(const PlantedInfo& bug) {
   return facts;
 }
 
-bool ShowsWith(const PlantedInfo& bug, const Facts& facts) {
+bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts) {
   if (!bug.equivalent.empty()) return false;
   const Bug& b = BugOf(bug);
   switch (b.rule) {
+    // A judge that believes that a call would sleep has it made with timeout 0, or left out.
+    case Rule::kWaitBlocks:
+    case Rule::kPollBlocks:
+    case Rule::kUnixBlockingEof: return false;
     case Rule::kCtlWakeupStripped: return b.value == facts.pm_sleep;
     case Rule::kPipeSizeLimit: return b.value || !facts.pipe_unlimited;
     case Rule::kParamsBudget: return facts.busy_poll && (b.value || !facts.net_admin);

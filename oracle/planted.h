@@ -37,8 +37,8 @@ const PlantedInfo* FindPlanted(std::string_view name);
 
 // The facts of a machine on which the bug can show: some rules are asked only where a capability is missing.
 Facts PlantedFacts(const PlantedInfo& bug);
-// Could it show on a machine with these facts?
-bool ShowsWith(const PlantedInfo& bug, const Facts& facts);
+// Could it show in the judge of a target with these facts?
+bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts);
 
 // A model of that profile and those facts with the bug in it.
 std::unique_ptr<Model> NewPlantedModel(const PlantedInfo& bug, const Profile& profile, const Facts& facts);
