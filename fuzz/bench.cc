@@ -55,8 +55,8 @@ struct Measured {
   bool done;
   char error[256];
   uint64_t ops, calls;
-  double bare, checked, model;              // ops per second
-  double checked_over_bare;                 // median of the rounds' ratios
+  double bare, checked, model;  // ops per second
+  double checked_over_bare;     // median of the rounds' ratios
 };
 
 void MeasureChecking(const Options& options, Measured* out) {
@@ -180,8 +180,8 @@ PerItem MeasureItems(int32_t n) {
 }
 
 double Growth(const PerItem& small, const PerItem& large) {
-  return std::max({large.add / small.add, large.del / small.del, large.notify / small.notify,
-                   large.harvest / small.harvest});
+  return std::max(
+      {large.add / small.add, large.del / small.del, large.notify / small.notify, large.harvest / small.harvest});
 }
 
 // --- Campaigns -------------------------------------------------------------------------------------------------------
@@ -209,7 +209,8 @@ int Bench(const Options& options) {
     } else {
       const bool good = at_most ? value <= bar : value >= bar;
       met &= good;
-      std::printf("%-32s %14.2f %s  bar %s %.2f%s\n", name, value, unit, at_most ? "<=" : ">=", bar, good ? "" : "  MISSED");
+      std::printf("%-32s %14.2f %s  bar %s %.2f%s\n", name, value, unit, at_most ? "<=" : ">=", bar,
+                  good ? "" : "  MISSED");
     }
     std::fflush(stdout);
   };

@@ -14,15 +14,15 @@ namespace pollux {
 
 struct CampaignOptions {
   std::string target = "native";
-  std::string profile;    // what the model is; empty: the target's own
-  std::string judge;      // a planted bug in the judging model (ci/power); empty: none
-  double seconds = 60;    // 0: no limit
-  uint64_t ops = 0;       // executed ops after which it ends; 0: no limit
+  std::string profile;  // what the model is; empty: the target's own
+  std::string judge;    // a planted bug in the judging model (ci/power); empty: none
+  double seconds = 60;  // 0: no limit
+  uint64_t ops = 0;     // executed ops after which it ends; 0: no limit
   int jobs = 1;
-  uint64_t seed = 0;      // 0: another one each time
-  std::string corpus;     // a folder that is read and grows; empty: a private one
+  uint64_t seed = 0;   // 0: another one each time
+  std::string corpus;  // a folder that is read and grows; empty: a private one
   std::string artifacts = "artifacts";
-  int stop_after = 0;     // end after so many findings; 0: never
+  int stop_after = 0;  // end after so many findings; 0: never
   bool allow_sysctl = false;
   int deadline_ms = 1000;
   uint32_t observe_every = 32;     // fdinfo of every instance is compared at the end of every n-th trace
@@ -46,7 +46,7 @@ struct Summary {
   std::string target, profile;
   double seconds = 0;
   uint64_t traces = 0, ops = 0;
-  std::vector<Finding> findings;        // reproduced
+  std::vector<Finding> findings;  // reproduced
   std::vector<Finding> unreproducible;
   std::map<std::string, uint64_t> inconclusive, skipped;
   size_t rules_hit = 0, rules_total = 0;

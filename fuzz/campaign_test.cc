@@ -18,26 +18,13 @@
 #include "fuzz/generator.h"
 #include "model/abi.h"
 #include "model/binary.h"
-#include "model/text.h"
+#include "model/test_util.h"
+#include "oracle/files.h"
 
 namespace pollux {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A folder of its own for each test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "pollux-test-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 size_t Files(const std::string& folder) {
   size_t n = 0;
@@ -45,7 +32,7 @@ size_t Files(const std::string& folder) {
   return n;
 }
 
-CampaignOptions Quick(const Folder& folder, const std::string& target) {
+CampaignOptions Quick(const TempFolder& folder, const std::string& target) {
   CampaignOptions o;
   o.target = target;
   o.seconds = 0;
@@ -65,7 +52,7 @@ std::string Repeatable(const Summary& s) {
 }
 
 TEST(Campaign, AModelConformsToItself) {
-  Folder folder;
+  TempFolder folder;
   const absl::StatusOr<Summary> s = RunCampaign(Quick(folder, "model:linux-6.18"));
   ASSERT_TRUE(s.ok()) << s.status();
   EXPECT_TRUE(s->findings.empty() && s->unreproducible.empty() && s->inconclusive.empty());
@@ -80,7 +67,7 @@ TEST(Campaign, AModelConformsToItself) {
 }
 
 TEST(Campaign, FindsWhatAnotherReleaseDoesAndSaysSo) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "model:linux-6.1");
   o.profile = "linux-6.18";
   o.ops = 1000000;
@@ -91,8 +78,8 @@ TEST(Campaign, FindsWhatAnotherReleaseDoesAndSaysSo) {
     as_if.insert(f.as_if);
     EXPECT_GT(f.count, 0u);
     EXPECT_GT(f.ops, 0u);
-    std::string text;
-    ASSERT_TRUE(ReadFile(f.path, &text).ok()) << f.path;
+    const std::string text = FileText(f.path);
+    ASSERT_NE(text, "") << f.path;
     Trace trace;
     ParseError error;
     ASSERT_TRUE(Parse(text, f.path, &trace, &error)) << error.message();
@@ -105,7 +92,7 @@ TEST(Campaign, FindsWhatAnotherReleaseDoesAndSaysSo) {
 }
 
 TEST(Campaign, TheSameSeedGivesTheSameResult) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "planted:ctl.add.exists=false");
   const absl::StatusOr<Summary> a = RunCampaign(o), b = RunCampaign(o);
   ASSERT_TRUE(a.ok() && b.ok());
@@ -118,7 +105,7 @@ TEST(Campaign, TheSameSeedGivesTheSameResult) {
 }
 
 TEST(Campaign, EndsAtTheFirstFindingIfAsked) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "planted:harvest.oneshot=false");
   o.ops = 10000000;
   o.stop_after = 1;
@@ -130,7 +117,7 @@ TEST(Campaign, EndsAtTheFirstFindingIfAsked) {
 }
 
 TEST(Campaign, AJudgeCanBeWrongInstead) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "model:linux-6.18");
   o.judge = "ctl.add.exists=false";
   o.stop_after = 1;
@@ -140,7 +127,7 @@ TEST(Campaign, AJudgeCanBeWrongInstead) {
 }
 
 TEST(Campaign, TwoJobsShareACorpusAndDoMore) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "model:linux-6.18");
   o.jobs = 2;
   o.corpus = folder / "corpus";
@@ -162,7 +149,7 @@ TEST(Campaign, TwoJobsShareACorpusAndDoMore) {
 }
 
 TEST(Campaign, WithoutACorpusNothingIsLeftBehind) {
-  Folder folder;
+  TempFolder folder;
   setenv("TMPDIR", (folder / "").c_str(), 1);
   const absl::StatusOr<Summary> s = RunCampaign(Quick(folder, "model:linux-6.18"));
   unsetenv("TMPDIR");
@@ -171,7 +158,7 @@ TEST(Campaign, WithoutACorpusNothingIsLeftBehind) {
 }
 
 TEST(Campaign, WhatCannotBeIsRefused) {
-  Folder folder;
+  TempFolder folder;
   EXPECT_EQ(RunCampaign(Quick(folder, "windows")).status().code(), absl::StatusCode::kNotFound);
   CampaignOptions o = Quick(folder, "model:linux-6.18");
   o.profile = "linux-9.9";
@@ -202,7 +189,7 @@ pid_t InBackground(const CampaignOptions& o, const std::string& summary) {
 }
 
 TEST(Campaign, ATerminatedCampaignSumsUp) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "planted:ctl.add.exists=false");
   o.ops = 0;
   const pid_t pid = InBackground(o, folder / "summary");
@@ -211,14 +198,13 @@ TEST(Campaign, ATerminatedCampaignSumsUp) {
   int status = 0;
   ASSERT_EQ(waitpid(pid, &status, 0), pid);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  std::string text;
-  ASSERT_TRUE(ReadFile(folder / "summary", &text).ok());
+  const std::string text = folder.Read("summary");
   EXPECT_NE(text.find("interrupted"), std::string::npos) << text;
   EXPECT_NE(text.find("divergence: epoll_ctl"), std::string::npos) << text;
 }
 
 TEST(Campaign, AKilledWorkerIsReplaced) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "model:linux-6.18");
   o.ops = 0;
   o.seconds = 4;
@@ -233,14 +219,13 @@ TEST(Campaign, AKilledWorkerIsReplaced) {
   EXPECT_NE(first, second);
   int status = 0;
   ASSERT_EQ(waitpid(pid, &status, 0), pid);
-  std::string text;
-  ASSERT_TRUE(ReadFile(folder / "summary", &text).ok());
+  const std::string text = folder.Read("summary");
   EXPECT_NE(text.find("workers that died: 1"), std::string::npos) << text;
   EXPECT_NE(text.find("no divergence"), std::string::npos) << text;
 }
 
 TEST(Campaign, WorkersDieWithTheirSupervisor) {
-  Folder folder;
+  TempFolder folder;
   CampaignOptions o = Quick(folder, "model:linux-6.18");
   o.ops = 0;
   o.corpus = folder / "corpus";
@@ -264,7 +249,7 @@ TEST(Campaign, WorkersDieWithTheirSupervisor) {
 }
 
 TEST(Corpus, ReadsTextAndBinaryAndLeavesTheRest) {
-  Folder folder;
+  TempFolder folder;
   const std::string at = folder / "c";
   ASSERT_TRUE(Corpus(at).Prepare().ok());
   std::ofstream(at + "/a.trace") << "ep = epoll_create1(0)\nepoll_wait(ep, 8, 0)\n";
@@ -287,16 +272,14 @@ TEST(Corpus, ReadsTextAndBinaryAndLeavesTheRest) {
 }
 
 TEST(Corpus, AFileThatCannotBeWrittenLeavesTheOldOne) {
-  Folder folder;
+  TempFolder folder;
   const std::string path = folder / "f";
   ASSERT_TRUE(WriteAtomically(path, "one").ok());
   ASSERT_TRUE(WriteAtomically(path, "two").ok());
   EXPECT_FALSE(WriteAtomically(folder / "missing/f", "three").ok());
-  std::string content;
-  ASSERT_TRUE(ReadFile(path, &content).ok());
-  EXPECT_EQ(content, "two");
+  EXPECT_EQ(*ReadFile(path), "two");
   EXPECT_EQ(Files(folder / ""), 1u);
-  EXPECT_FALSE(ReadFile(folder / "", &content).ok());
+  EXPECT_FALSE(ReadFile(folder / "").ok());
 }
 
 TEST(Features, StrippingTakesAFeatureOut) {

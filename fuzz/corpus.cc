@@ -17,13 +17,13 @@
 #include "absl/strings/str_cat.h"
 #include "model/binary.h"
 #include "model/text.h"
+#include "oracle/files.h"
 
 namespace pollux {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kAside[] = ".writing-";           // + process + "-" + number
 constexpr char kTemporary[] = "pollux-corpus-";  // + process
 
 absl::Status Failed(std::string_view what, const std::string& path) {
@@ -46,51 +46,6 @@ uint64_t Hash(std::string_view bytes) {
 }
 
 }  // namespace
-
-absl::Status WriteAtomically(const std::string& path, std::string_view content) {
-  static std::atomic<uint32_t> number{0};
-  const fs::path target(path);
-  const std::string aside = (target.parent_path() / absl::StrCat(kAside, getpid(), "-", number++)).string();
-  const int fd = open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0) return Failed("cannot write", aside);
-  size_t done = 0;
-  while (done < content.size()) {
-    const ssize_t n = write(fd, content.data() + done, content.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<size_t>(n);
-  }
-  const bool closed = close(fd) == 0;
-  if (done == content.size() && closed && rename(aside.c_str(), path.c_str()) == 0) return absl::OkStatus();
-  const absl::Status status = Failed("cannot write", path);
-  unlink(aside.c_str());
-  return status;
-}
-
-absl::Status ReadFile(const std::string& path, std::string* content) {
-  content->clear();
-  std::error_code error;
-  if (fs::is_directory(path, error)) {
-    errno = EISDIR;
-    return Failed("cannot read", path);
-  }
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Failed("cannot read", path);
-  char buffer[65536];
-  for (;;) {
-    const ssize_t n = read(fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const absl::Status status = Failed("cannot read", path);
-      close(fd);
-      return status;
-    }
-    if (n == 0) break;
-    content->append(buffer, static_cast<size_t>(n));
-  }
-  close(fd);
-  return absl::OkStatus();
-}
 
 absl::Status Corpus::Prepare() {
   std::error_code error;
@@ -129,15 +84,15 @@ std::vector<std::string> Corpus::NewNames() {
 }
 
 bool Corpus::Load(const std::string& name, std::vector<Op>* ops) const {
-  std::string content;
-  if (!ReadFile(absl::StrCat(folder_, "/", name), &content).ok()) return false;
+  const absl::StatusOr<std::string> content = ReadFile(absl::StrCat(folder_, "/", name));
+  if (!content.ok()) return false;
   if (fs::path(name).extension() != ".trace") {
-    Decode(reinterpret_cast<const uint8_t*>(content.data()), content.size(), ops);
+    Decode(reinterpret_cast<const uint8_t*>(content->data()), content->size(), ops);
     return true;
   }
   Trace trace;
   ParseError error;
-  if (!Parse(content, name, &trace, &error)) return false;
+  if (!Parse(*content, name, &trace, &error)) return false;
   *ops = std::move(trace.ops);
   return true;
 }

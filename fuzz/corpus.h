@@ -16,11 +16,6 @@
 
 namespace pollux {
 
-// Writes a file whole or not at all.
-absl::Status WriteAtomically(const std::string& path, std::string_view content);
-// The whole file.
-absl::Status ReadFile(const std::string& path, std::string* content);
-
 class Corpus {
  public:
   explicit Corpus(std::string folder) : folder_(std::move(folder)) {}

@@ -16,15 +16,29 @@ constexpr Features Of(Call call) {
 
 enum Habit : int {
   kMask0 = 32,  // one for each entry of kMaskBits
-  kModify = 44, kDelete, kOddOp, kBadEvent, kBadBuffer, kFew, kNested, kStream, kDgram, kSeqpacket, kSemaphore, kPackets,
-  kLiterals, kWritten0, kBlockingFile, kDatagramFault,
+  kModify = 44,
+  kDelete,
+  kOddOp,
+  kBadEvent,
+  kBadBuffer,
+  kFew,
+  kNested,
+  kStream,
+  kDgram,
+  kSeqpacket,
+  kSemaphore,
+  kPackets,
+  kLiterals,
+  kWritten0,
+  kBlockingFile,
+  kDatagramFault,
   kEnd,
 };
 static_assert(kEnd <= 64);
 constexpr Features Of(Habit habit) { return Features{1} << habit; }
 
-constexpr uint32_t kMaskBits[] = {kEt,     kOneshot, kExclusive, kOut,    kIn,  kPri | kRdband | kMsg, kRdhup,
-                                  kRdnorm, kWrnorm,  kWrband,    kWakeup, kErr | kHup};
+constexpr uint32_t kMaskBits[] = {kEt,    kOneshot, kExclusive, kOut,    kIn,     kPri | kRdband | kMsg,
+                                  kRdhup, kRdnorm,  kWrnorm,    kWrband, kWakeup, kErr | kHup};
 static_assert(kMask0 + std::size(kMaskBits) <= kModify);
 
 Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
@@ -34,7 +48,10 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
       for (size_t i = 0; i < std::size(kMaskBits); ++i) {
         if ((op.u32(4) & kMaskBits[i]) != 0) f |= Features{1} << (kMask0 + i);
       }
-      f |= op.num(1) == kCtlMod ? Of(kModify) : op.num(1) == kCtlDel ? Of(kDelete) : op.num(1) != kCtlAdd ? Of(kOddOp) : 0;
+      f |= op.num(1) == kCtlMod   ? Of(kModify)
+           : op.num(1) == kCtlDel ? Of(kDelete)
+           : op.num(1) != kCtlAdd ? Of(kOddOp)
+                                  : 0;
       if (op.num(1) != kCtlDel && op.mem(3).kind() != Memory::kGood) f |= Of(kBadEvent);
       if (!op.fd(2).literal()) {
         const Call creator = ops[op.fd(2).op()].call;

@@ -56,8 +56,8 @@ void Feedback::Op(const pollux::Op& op, const Model& model) {
   if (s.files[file].type != FileType::kEpoll) return;
   const Instance& instance = s.instances[s.files[file].object];
   const Item& front = s.items[instance.ready.head];
-  const uint64_t state = static_cast<uint64_t>(op.call) | Few(instance.ready.size) << 6 | Few(instance.items.size) << 8 |
-                         Few(instance.queue.size) << 10 | (front.events >> 29) << 12 |
+  const uint64_t state = static_cast<uint64_t>(op.call) | Few(instance.ready.size) << 6 |
+                         Few(instance.items.size) << 8 | Few(instance.queue.size) << 10 | (front.events >> 29) << 12 |
                          static_cast<uint64_t>(front.queued_by) << 16 | static_cast<uint64_t>(last) << 32;
   Set(kStates + Mix(state) % (kCounters - kStates));
 }

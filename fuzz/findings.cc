@@ -18,6 +18,7 @@
 #include "fuzz/triage.h"
 #include "fuzz/worker.h"
 #include "model/text.h"
+#include "oracle/files.h"
 #include "oracle/planted.h"
 #include "oracle/report.h"
 
@@ -27,8 +28,8 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kWitnesses = 3;            // traces explained for each kind, and kept of each finding
-constexpr milliseconds kLongest{120000};    // of one explanation
+constexpr size_t kWitnesses = 3;          // traces explained for each kind, and kept of each finding
+constexpr milliseconds kLongest{120000};  // of one explanation
 
 template <size_t n>
 void Put(char (&to)[n], const std::string& from) {
@@ -170,8 +171,12 @@ void Findings::End(bool timed_out, int status) {
   if (known == nullptr) {
     list.emplace_back();
     known = &list.back();
-    known->finding = {.signature = answer_->signature, .as_if = answer_->as_if, .ops = minimal.size(),
-                      .executions = answer_->executions, .minimal = answer_->complete, .path = answer_->path,
+    known->finding = {.signature = answer_->signature,
+                      .as_if = answer_->as_if,
+                      .ops = minimal.size(),
+                      .executions = answer_->executions,
+                      .minimal = answer_->complete,
+                      .path = answer_->path,
                       .rate = answer_->rate};
     known->witnesses.push_back(minimal);
   } else if (NewWitness(known, minimal)) {
@@ -230,8 +235,7 @@ std::string Findings::Keep(const Suspect& suspect) const {
   trace.ops = suspect.ops;
   std::error_code error;
   std::filesystem::create_directories(options_.artifacts, error);
-  const std::string path =
-      absl::StrCat(options_.artifacts, "/", FileStem(suspect.kind), "-unreduced.trace");
+  const std::string path = absl::StrCat(options_.artifacts, "/", FileStem(suspect.kind), "-unreduced.trace");
   return WriteAtomically(path, Print(trace)).ok() ? path : "";
 }
 
@@ -261,7 +265,8 @@ void Findings::Report(const Shared& shared, Summary* summary) const {
   }
   for (const Known& k : unreproducible_) {
     // A kind that another of its traces did reproduce is a finding already.
-    const bool known = std::any_of(k.kinds.begin(), k.kinds.end(), [&](uint64_t key) { return explained.count(key) != 0; });
+    const bool known =
+        std::any_of(k.kinds.begin(), k.kinds.end(), [&](uint64_t key) { return explained.count(key) != 0; });
     if (!known) summary->unreproducible.push_back(counted(k));
   }
 }

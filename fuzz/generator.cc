@@ -1635,8 +1635,8 @@ void Generator::Nudge(Shadow::FileId id) {
 // Items queued by notifications that tell nothing: stale entries whose place shows later (R0.6, R4.G6).
 void Generator::Nudged(int32_t ep) {
   Random& r = *random_;
-  constexpr FileKind kKinds[] = {FileKind::kPipeWrite, FileKind::kPipeWrite, FileKind::kStream, FileKind::kSeqpacket,
-                                 FileKind::kDgram,     FileKind::kPipeRead};
+  constexpr FileKind kKinds[] = {FileKind::kPipeWrite, FileKind::kPipeWrite, FileKind::kStream,
+                                 FileKind::kSeqpacket, FileKind::kDgram,     FileKind::kPipeRead};
   const int32_t n = Create(r.Pick(kKinds));
   if (n < 0) return;
   const Shadow::FileId file = shadow_.At(n);

@@ -43,8 +43,8 @@ class Generator {
 
  private:
   struct Taste {
-    std::array<uint8_t, 256> act;   // 256 lots over the kinds of step
-    std::array<uint8_t, 32> kind;   // 32 lots over the file kinds to create
+    std::array<uint8_t, 256> act;  // 256 lots over the kinds of step
+    std::array<uint8_t, 32> kind;  // 32 lots over the file kinds to create
     // Chances in 256.
     uint32_t et, oneshot, exclusive, both, odd, few, fault, negative, literal, stale, wrong, fresh_flags;
     uint32_t instances;  // about how many epolls the trace keeps
@@ -57,13 +57,13 @@ class Generator {
   void Idiom(uint32_t which);
 
   // What an op is about.
-  int32_t AnyNumber();             // of any open descriptor, -1 if none
+  int32_t AnyNumber();  // of any open descriptor, -1 if none
   int32_t NumberOf(FileKind kind);
-  int32_t SomeEpoll();             // prefers one with items; creates one if there is none
-  int32_t SomeFile();              // something pollable that is no epoll; creates one if there is none
-  int32_t SomeTarget();            // what an ADD is about: a file, now and then an epoll
-  Fd Operand(int32_t number);      // by name, seldom by number
-  Fd Mistaken(int32_t number);     // Operand, or by taste something wrong
+  int32_t SomeEpoll();          // prefers one with items; creates one if there is none
+  int32_t SomeFile();           // something pollable that is no epoll; creates one if there is none
+  int32_t SomeTarget();         // what an ADD is about: a file, now and then an epoll
+  Fd Operand(int32_t number);   // by name, seldom by number
+  Fd Mistaken(int32_t number);  // Operand, or by taste something wrong
   Fd Anything();
   uint32_t Events(FileKind kind);
   uint64_t Data();
@@ -81,7 +81,7 @@ class Generator {
   void Delete();
   void Ready(Shadow::FileId file, uint32_t depth = 0);    // makes it notify, mostly with something to report
   void Unready(Shadow::FileId file, uint32_t depth = 0);  // takes readiness away
-  void Nudge(Shadow::FileId file);  // notifies with key 0
+  void Nudge(Shadow::FileId file);                        // notifies with key 0
   void ReadyItem();
   void UnreadyItem();
   void Wait(int32_t ep, int32_t max = 0);

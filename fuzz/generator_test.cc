@@ -13,7 +13,7 @@
 #include "fuzz/tame.h"
 #include "model/abi.h"
 #include "model/binary.h"
-#include "model/text.h"
+#include "model/test_util.h"
 #include "model/trace.h"
 
 namespace pollux {
@@ -23,13 +23,6 @@ std::string Text(const std::vector<Op>& ops) {
   Trace trace;
   trace.ops = ops;
   return Print(trace);
-}
-
-std::vector<Op> Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
-  return trace.ops;
 }
 
 // Says what is wrong with a trace that generator or mutator made; empty if nothing is.
@@ -199,7 +192,7 @@ TEST(Mutator, MutatesTheEmptyTrace) {
 
 // An operand whose creator was taken out names the nearest earlier creator of that kind.
 TEST(Mutator, LinksToTheNearestCreatorOfThatKind) {
-  const std::vector<Op> parsed = Parsed(
+  const std::vector<Op> parsed = ParsedOps(
       "e1 = epoll_create1(0)\n"
       "a = eventfd(0, EFD_NONBLOCK)\n"
       "r, w = pipe2(O_NONBLOCK)\n"
@@ -240,17 +233,17 @@ TEST(Tame, IsIdempotentOnAnyOp) {
 }
 
 TEST(Shadow, FollowsNumbers) {
-  const std::vector<Op> parsed = Parsed(
-      "e = epoll_create1(0)\n"          // 3
-      "r, w = pipe2(O_NONBLOCK)\n"      // 4, 5
-      "d = dup(r)\n"                    // 6
+  const std::vector<Op> parsed = ParsedOps(
+      "e = epoll_create1(0)\n"      // 3
+      "r, w = pipe2(O_NONBLOCK)\n"  // 4, 5
+      "d = dup(r)\n"                // 6
       "close(r)\n"
-      "x = eventfd(0, 0)\n"             // 4
-      "y = dup2(w, 9)\n"                // 9
-      "z = fcntl(x, F_DUPFD, 8)\n"      // 8
+      "x = eventfd(0, 0)\n"         // 4
+      "y = dup2(w, 9)\n"            // 9
+      "z = fcntl(x, F_DUPFD, 8)\n"  // 8
       "close_range(4, 6, 0)\n"
       "prlimit(NOFILE, 5)\n"
-      "f = eventfd(0, 0)\n"             // 4
+      "f = eventfd(0, 0)\n"    // 4
       "g = eventfd(0, 0)\n");  // none
   Shadow shadow;
   shadow.Replay(parsed);

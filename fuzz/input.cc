@@ -3,35 +3,20 @@
 #include "fuzz/input.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 
 #include "model/binary.h"
 #include "model/text.h"
+#include "oracle/files.h"
 
 namespace pollux {
 namespace {
 
 namespace fs = std::filesystem;
 
-absl::StatusOr<std::string> ReadAll(const std::string& path) {
-  FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return absl::InvalidArgumentError("cannot read " + path + ": " + std::strerror(errno));
-  std::string content;
-  char piece[1 << 14];
-  errno = 0;
-  for (size_t n; (n = std::fread(piece, 1, sizeof piece, file)) > 0;) content.append(piece, n);
-  const int error = std::ferror(file) != 0 ? (errno != 0 ? errno : EIO) : 0;
-  if (file != stdin) std::fclose(file);
-  if (error != 0) return absl::InvalidArgumentError("cannot read " + path + ": " + std::strerror(error));
-  return content;
-}
-
 absl::Status Load(const std::string& path, std::vector<Input>* inputs) {
-  absl::StatusOr<std::string> content = ReadAll(path);
+  absl::StatusOr<std::string> content = ReadFile(path);
   if (!content.ok()) return content.status();
   Input input;
   input.path = path;

@@ -33,8 +33,9 @@ std::string VerbNames() {
 
 int Main(int argc, char** argv) {
   CLI::App app("Pollux, the twin of epoll: an executable model of eventpoll, held to a target op by op.", "pollux");
-  app.footer("Examples:\n  pollux fuzz --time 60\n  pollux run corpus/golden/*.trace\n  pollux rules\n"
-             "'pollux VERB --help' explains a verb.");
+  app.footer(
+      "Examples:\n  pollux fuzz --time 60\n  pollux run corpus/golden/*.trace\n  pollux rules\n"
+      "'pollux VERB --help' explains a verb.");
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "pollux 0.1.0");
 

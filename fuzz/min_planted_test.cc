@@ -12,19 +12,13 @@
 #include "fuzz/min.h"
 #include "fuzz/random.h"
 #include "fuzz/reduce.h"
-#include "model/text.h"
+#include "model/test_util.h"
 #include "oracle/planted.h"
 
 namespace pollux {
 namespace {
 
 constexpr int kTraces = 300;  // drawn for each bug: ci/power searches longer
-
-std::string Lines(const std::vector<Op>& ops) {
-  Trace trace;
-  trace.ops = ops;
-  return Print(trace);
-}
 
 TEST(MinPlanted, LeavesNothingThatCanGo) {
   size_t met = 0;
@@ -57,7 +51,8 @@ TEST(MinPlanted, LeavesNothingThatCanGo) {
         const std::string reduced = Lines(less);
         const Verdict again = checker.Run(&less, {.never_block = true});
         EXPECT_FALSE(again.value == Verdict::kDiverges && again.kind == verdict.kind)
-            << Lines(minimal.ops) << "could be\n" << reduced;
+            << Lines(minimal.ops) << "could be\n"
+            << reduced;
       }
       break;
     }

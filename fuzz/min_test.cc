@@ -9,24 +9,11 @@
 #include <string_view>
 
 #include "fuzz/reduce.h"
-#include "model/text.h"
+#include "model/test_util.h"
 #include "oracle/model_target.h"
 
 namespace pollux {
 namespace {
-
-Profile Linux() {
-  Profile profile;
-  EXPECT_TRUE(FindProfile("linux-6.18", &profile));
-  return profile;
-}
-
-std::vector<Op> Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
-  return trace.ops;
-}
 
 std::string Lines(const Minimal& minimal) {
   Trace trace;
@@ -36,12 +23,12 @@ std::string Lines(const Minimal& minimal) {
 
 class MinTest : public testing::Test {
  protected:
-  MinTest() : target_("planted", Linux()), model_(Linux()) {}
+  MinTest() : target_("planted", Named("linux-6.18")), model_(Named("linux-6.18")) {}
 
   // Minimizes what the trace shows on a target with the rule forced.
   Minimal Minimize(Rule rule, bool value, std::string_view text, MinOptions options = {}) {
     target_.model().rules().Force(rule, value);
-    std::vector<Op> ops = Parsed(text);
+    std::vector<Op> ops = ParsedOps(text);
     Checker checker(&target_, &model_);
     const Verdict verdict = checker.Run(&ops, {.observe_fdinfo = true, .never_block = true});
     EXPECT_EQ(verdict.value, Verdict::kDiverges);
@@ -124,7 +111,7 @@ TEST_F(MinTest, IsOneMinimalForEveryRuleThatTheTraceShows) {
       const Rule rule = static_cast<Rule>(r);
       target_.model().rules() = Rules();
       target_.model().rules().Force(rule, value);
-      std::vector<Op> ops = Parsed(kLong);
+      std::vector<Op> ops = ParsedOps(kLong);
       Checker checker(&target_, &model_);
       const Verdict verdict = checker.Run(&ops, {.observe_fdinfo = true, .never_block = true});
       if (verdict.value != Verdict::kDiverges) continue;
@@ -158,7 +145,7 @@ TEST_F(MinTest, StaysWithinItsBudget) {
 }
 
 TEST_F(MinTest, ATraceThatDoesNotShowTheKindIsReturnedAsItIs) {
-  const std::vector<Op> ops = Parsed(kLong);
+  const std::vector<Op> ops = ParsedOps(kLong);
   const Minimal minimal = Minimizer(&target_, &model_).Run(ops, {Call::kEpollWait, Difference::kHung, Rule::kNone});
   EXPECT_EQ(minimal.verdict.value, Verdict::kConforms);
   EXPECT_EQ(minimal.ops, ops);
@@ -166,7 +153,7 @@ TEST_F(MinTest, ATraceThatDoesNotShowTheKindIsReturnedAsItIs) {
 
 TEST(Reduce, SimplifyingEnds) {
   // Whatever is accepted, no op is met twice.
-  const std::vector<Op> ops = Parsed(
+  const std::vector<Op> ops = ParsedOps(
       "epoll_ctl(3, 7, 4, fault@3, IN|OUT|ET|0x800, 0xffffffffffffffff)\n"
       "epoll_pwait2(3, fault@2, -5, {5, 999999999}, unmapped, 9)\nwrite(3, u64 18446744073709551614)\n"
       "close_range(3, -1, UNSHARE)\npoll(3 IN|OUT, 9 PRI, 7)\nfcntl(3, F_SETFL, O_NONBLOCK|O_APPEND)\n");

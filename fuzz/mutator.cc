@@ -101,8 +101,8 @@ void Mutator::Rebuild(const std::vector<Op>* other, std::vector<Op>* ops) {
 
 void Mutator::Mutate(Random* random, std::vector<Op>* ops) {
   // Arguments are where most bugs hide; new ops come by a taste of their own.
-  constexpr Change kLots[] = {kArgument, kArgument, kArgument, kArgument, kRetarget, kRetarget, kDelete, kDelete,
-                              kDuplicate, kMove,    kSwap,     kSwap,     kRepeat,   kInsert,   kInsert, kAppend};
+  constexpr Change kLots[] = {kArgument,  kArgument, kArgument, kArgument, kRetarget, kRetarget, kDelete, kDelete,
+                              kDuplicate, kMove,     kSwap,     kSwap,     kRepeat,   kInsert,   kInsert, kAppend};
   for (uint32_t i = 1 + static_cast<uint32_t>(random->Skewed(2)); i > 0; --i) Apply(random->Pick(kLots), random, ops);
 }
 
@@ -161,9 +161,7 @@ void Mutator::Apply(Change change, Random* random, std::vector<Op>* ops) {
       const uint32_t added = static_cast<uint32_t>(ops->size() - at);
       for (size_t i = at; i < tail_.size() && ops->size() < kMaxTrace; ++i) {
         Op op = tail_[i];
-        MapFds(op, [&](Fd fd) {
-          return fd.literal() || fd.op() < at ? fd : Fd::Output(fd.op() + added, fd.out());
-        });
+        MapFds(op, [&](Fd fd) { return fd.literal() || fd.op() < at ? fd : Fd::Output(fd.op() + added, fd.out()); });
         ops->push_back(op);
       }
       return;
@@ -216,13 +214,12 @@ uint64_t Mutator::NewValue(Random* random, const Op& op, size_t slot) {
   Random& r = *random;
   const ArgSpec& spec = SlotSpec(op, slot);
   const uint64_t old = op.arg[slot];
-  const auto word = [&]() -> uint64_t {
-    return spec.words[r.Below(static_cast<uint32_t>(spec.words.size()))].value;
-  };
-  constexpr int32_t kInts[] = {0, 0, 1, 1, 2, 3, 4, 8, 16, 64, -1, -1, 5, 100, INT32_MAX, INT32_MIN, kMaxEvents,
-                               kMaxEvents + 1};
-  constexpr uint32_t kSizes[] = {0, 1, 1, 2, 4, 7, 8, 8, 9, 100, 192, 193, 704, 705, 1728, 1729, 3776, 3777, 4095, 4096,
-                                 4097, 7872, 7873, 8192, 16064, 16065, 36544, 53000, 65536, 212960, 212961};
+  const auto word = [&]() -> uint64_t { return spec.words[r.Below(static_cast<uint32_t>(spec.words.size()))].value; };
+  constexpr int32_t kInts[] = {0,  0,  1,  1, 2,   3,         4,         8,          16,
+                               64, -1, -1, 5, 100, INT32_MAX, INT32_MIN, kMaxEvents, kMaxEvents + 1};
+  constexpr uint32_t kSizes[] = {0,    1,    1,     2,     4,     7,     8,     8,      9,     100,  192,
+                                 193,  704,  705,   1728,  1729,  3776,  3777,  4095,   4096,  4097, 7872,
+                                 7873, 8192, 16064, 16065, 36544, 53000, 65536, 212960, 212961};
   constexpr uint64_t kWide[] = {0, 1, 1, 2, 3, ~0ull, ~0ull - 1, ~0ull - 2, 1ull << 63, 999999999, 1000000000};
   // A wait that sleeps costs more than a thousand that do not: for ever where something is ready, else at once.
   constexpr int32_t kTimeouts[] = {0, 0, -1, -1, INT32_MIN};
@@ -235,7 +232,8 @@ uint64_t Mutator::NewValue(Random* random, const Op& op, size_t slot) {
     case ArgKind::kInt: {
       if (!spec.words.empty() && r.Below(8) != 0) return word();
       const bool small = r.OneIn(3);
-      const int32_t v = small ? op.num(slot) + (r.OneIn(2) ? 1 : -1) * static_cast<int32_t>(1 + r.Below(2)) : r.Pick(kInts);
+      const int32_t v =
+          small ? op.num(slot) + (r.OneIn(2) ? 1 : -1) * static_cast<int32_t>(1 + r.Below(2)) : r.Pick(kInts);
       return static_cast<uint64_t>(int64_t{v});
     }
     case ArgKind::kFlags:
@@ -313,8 +311,7 @@ void Mutator::Retarget(Random* random, std::vector<Op>* ops) {
     MapFds(op, [&](Fd old) {
       if (i++ != which) return old;
       if (r.OneIn(12)) return Fd::Literal(r.OneIn(4) ? -1 : 3 + static_cast<int32_t>(r.Skewed(5)));
-      const FileKind wanted =
-          old.literal() || old.op() >= at ? FileKind::kNone : kinds_[old.op()][old.out()];
+      const FileKind wanted = old.literal() || old.op() >= at ? FileKind::kNone : kinds_[old.op()][old.out()];
       // Mostly another of the same kind.
       for (uint32_t n = 0; n < 12; ++n) {
         if (at == 0) break;

@@ -26,8 +26,8 @@ inline Op EpollCreate1(uint32_t flags = 0) { return Make(Call::kEpollCreate1, {f
 inline Op Ctl(Fd ep, int32_t op, Fd fd, uint32_t events, uint64_t data, Memory memory = {}) {
   // What unreadable memory holds is nothing.
   const bool readable = memory.kind() == Memory::kGood || memory.kind() == Memory::kReadonly;
-  return Make(Call::kEpollCtl, {ep.bits(), Int(op), fd.bits(), memory.bits(), readable ? events : 0,
-                                readable ? data : 0});
+  return Make(Call::kEpollCtl,
+              {ep.bits(), Int(op), fd.bits(), memory.bits(), readable ? events : 0, readable ? data : 0});
 }
 inline Op Add(Fd ep, Fd fd, uint32_t events, uint64_t data) { return Ctl(ep, kCtlAdd, fd, events, data); }
 inline Op Mod(Fd ep, Fd fd, uint32_t events, uint64_t data) { return Ctl(ep, kCtlMod, fd, events, data); }
@@ -37,13 +37,12 @@ inline Op Wait(Fd ep, int32_t max, int32_t timeout_ms = 0, Memory memory = {}) {
 }
 inline Op Pwait(Fd ep, int32_t max, int32_t timeout_ms, Memory memory, Memory sigmask, uint32_t sigsetsize) {
   return Make(Call::kEpollPwait, {ep.bits(), memory.bits(), Int(max), Int(timeout_ms), sigmask.bits(),
-                                 Int(static_cast<int32_t>(sigsetsize))});
+                                  Int(static_cast<int32_t>(sigsetsize))});
 }
 inline Op Pwait2(Fd ep, int32_t max, Memory memory, Memory timeout, int64_t sec, int64_t nsec, Memory sigmask,
                  uint32_t sigsetsize) {
   return Make(Call::kEpollPwait2, {ep.bits(), memory.bits(), Int(max), timeout.bits(), static_cast<uint64_t>(sec),
-                                   static_cast<uint64_t>(nsec), sigmask.bits(),
-                                   Int(static_cast<int32_t>(sigsetsize))});
+                                   static_cast<uint64_t>(nsec), sigmask.bits(), Int(static_cast<int32_t>(sigsetsize))});
 }
 inline Op Poll(std::initializer_list<std::pair<Fd, uint16_t>> set, int32_t timeout_ms = 0) {
   Op op = Make(Call::kPoll, {Int(timeout_ms)});

@@ -1,5 +1,7 @@
 // Planted bugs: each is found by drawn traces and minimized, what is called equivalent is, and the catalogue is whole.
 
+#include "oracle/planted.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
@@ -16,7 +18,6 @@
 #include "model/text.h"
 #include "oracle/checker.h"
 #include "oracle/model_target.h"
-#include "oracle/planted.h"
 
 namespace pollux {
 namespace {
@@ -83,8 +84,8 @@ TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
     const std::string id(Info(static_cast<Rule>(r)).id);
     EXPECT_TRUE(names.contains(id + "=true") && names.contains(id + "=false")) << id;
   }
-  for (const char* area : {"creation", "ctl", "masks", "identity", "order", "LT", "ET", "ONESHOT", "nesting", "quota", "fault",
-                           "fdinfo", "poll", "pipe", "eventfd", "stream", "dgram", "seqpacket", "timerfd"}) {
+  for (const char* area : {"creation", "ctl", "masks", "identity", "order", "LT", "ET", "ONESHOT", "nesting", "quota",
+                           "fault", "fdinfo", "poll", "pipe", "eventfd", "stream", "dgram", "seqpacket", "timerfd"}) {
     EXPECT_GE(areas[area], 3) << area;
   }
 }
@@ -160,9 +161,10 @@ TEST(Planted, AnswersOfACopyAreItsOwn) {
   const std::unique_ptr<Model> model = NewPlantedModel(*bug, profile, PlantedFacts(*bug));
   Trace trace;
   ParseError error;
-  ASSERT_TRUE(Parse("ep = epoll_create1(0)\ne = eventfd(0, 0)\nepoll_ctl(ep, ADD, e, OUT|ET, 0)\nepoll_wait(ep, 8, 0)\n"
-                    "read(e, 8)\n",
-                    "test", &trace, &error))
+  ASSERT_TRUE(
+      Parse("ep = epoll_create1(0)\ne = eventfd(0, 0)\nepoll_ctl(ep, ADD, e, OUT|ET, 0)\nepoll_wait(ep, 8, 0)\n"
+            "read(e, 8)\n",
+            "test", &trace, &error))
       << error.message();
   Bindings bindings;
   Outcome outcome;

@@ -160,18 +160,24 @@ int Report(const Options& options, std::vector<Row> rows, size_t asked) {
   std::sort(ops.begin(), ops.end());
   const uint64_t median = ops.empty() ? 0 : ops[ops.size() / 2], worst = ops.empty() ? 0 : ops.back();
   std::printf("\n%zu of %zu found; ops: median %llu, most %llu; minimal %zu, at most %zu ops, at most %d executions\n",
-              ops.size(), asked, static_cast<unsigned long long>(median), static_cast<unsigned long long>(worst), minimal,
-              longest, most);
+              ops.size(), asked, static_cast<unsigned long long>(median), static_cast<unsigned long long>(worst),
+              minimal, longest, most);
   if (options.json) {
     nlohmann::ordered_json bugs = nlohmann::ordered_json::array();
     for (const Row& row : rows) {
       const PlantedInfo& info = PlantedBugs()[row.bug];
-      bugs.push_back({{"name", info.name}, {"area", info.area}, {"found", row.found}, {"ops", row.ops},
-                      {"traces", row.traces}, {"minimal_ops", row.minimal_ops}, {"executions", row.executions},
-                      {"minimal", row.minimal}, {"signature", row.signature}});
+      bugs.push_back({{"name", info.name},
+                      {"area", info.area},
+                      {"found", row.found},
+                      {"ops", row.ops},
+                      {"traces", row.traces},
+                      {"minimal_ops", row.minimal_ops},
+                      {"executions", row.executions},
+                      {"minimal", row.minimal},
+                      {"signature", row.signature}});
     }
     const nlohmann::ordered_json json = {{"seed", options.seed}, {"found", ops.size()}, {"bugs_total", asked},
-                                         {"median_ops", median}, {"most_ops", worst}, {"most_executions", most},
+                                         {"median_ops", median}, {"most_ops", worst},   {"most_executions", most},
                                          {"bugs", bugs}};
     std::printf("%s\n", json.dump().c_str());
   }

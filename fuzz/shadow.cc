@@ -7,7 +7,7 @@
 namespace pollux {
 namespace {
 
-constexpr int32_t kNumbers = 4096;         // beyond it the shadow does not look
+constexpr int32_t kNumbers = 4096;          // beyond it the shadow does not look
 constexpr uint32_t kMaxFiles = UINT16_MAX;  // FileId
 
 bool Only(uint32_t flags, uint32_t allowed) { return (flags & ~allowed) == 0; }

@@ -18,7 +18,15 @@
 namespace pollux {
 
 enum class FileKind : uint8_t {
-  kEpoll, kPipeRead, kPipeWrite, kEventfd, kStream, kDgram, kSeqpacket, kTimerfd, kRefused,
+  kEpoll,
+  kPipeRead,
+  kPipeWrite,
+  kEventfd,
+  kStream,
+  kDgram,
+  kSeqpacket,
+  kTimerfd,
+  kRefused,
   kNone,  // not open
 };
 inline constexpr size_t kFileKinds = static_cast<size_t>(FileKind::kNone);
@@ -35,8 +43,8 @@ class Shadow {
     FileKind kind = FileKind::kNone;
     bool semaphore = false;
     int32_t refs = 0;
-    int32_t number = -1;     // one of its open numbers
-    FileId peer = kNoFile;   // the other end
+    int32_t number = -1;    // one of its open numbers
+    FileId peer = kNoFile;  // the other end
   };
   struct Item {
     FileId ep = kNoFile, file = kNoFile;

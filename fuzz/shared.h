@@ -38,7 +38,7 @@ struct WorkerBlock {
   std::atomic<uint32_t> state{kStarting};
 
   // What is running now.
-  CallMark mark;                 // a native call under way
+  CallMark mark;                   // a native call under way
   volatile uint32_t progress = 0;  // the op of `current`
   StoredTrace current;
 

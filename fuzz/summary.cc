@@ -11,8 +11,8 @@ namespace pollux {
 std::string ToJson(const Summary& s) {
   nlohmann::ordered_json divergences = nlohmann::ordered_json::array();
   for (const Finding& f : s.findings) {
-    divergences.push_back({{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops},
-                           {"path", f.path}});
+    divergences.push_back(
+        {{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops}, {"path", f.path}});
   }
   const nlohmann::ordered_json json = {{"target", s.target},
                                        {"profile", s.profile},

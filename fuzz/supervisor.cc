@@ -37,11 +37,11 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{Watcher::kTickMs};
-constexpr int kStuckTicks = 3000;        // a minute outside every call: the model or the harness hangs
-constexpr int kFinishTicks = 250;        // five seconds for a worker to end its trace
-constexpr int kDeathTicks = 100;         // two for the kernel to bury it
-constexpr int kMostDeaths = 100;         // more say that the machine cannot run campaigns
-constexpr int kSpares = 4;               // blocks for the successors of workers that cannot die
+constexpr int kStuckTicks = 3000;           // a minute outside every call: the model or the harness hangs
+constexpr int kFinishTicks = 250;           // five seconds for a worker to end its trace
+constexpr int kDeathTicks = 100;            // two for the kernel to bury it
+constexpr int kMostDeaths = 100;            // more say that the machine cannot run campaigns
+constexpr int kSpares = 4;                  // blocks for the successors of workers that cannot die
 constexpr milliseconds kLastTriage{20000};  // for what is still unexplained at the end
 
 volatile sig_atomic_t interrupts = 0;
@@ -133,8 +133,8 @@ struct Job {
   std::optional<Watcher> watcher;
   uint64_t seen_traces = 0;
   uint32_t seen_progress = 0;
-  int still = 0;    // ticks without progress
-  int dying = 0;    // ticks since SIGKILL
+  int still = 0;  // ticks without progress
+  int dying = 0;  // ticks since SIGKILL
   bool finished = false;
 };
 
@@ -165,9 +165,8 @@ class Supervisor {
     AnswerReports();
     Sum();
     if (!options_.quiet) std::fputs("\n", stderr);
-    const bool none = std::all_of(blocks_.begin(), blocks_.end(), [](const WorkerBlock* b) {
-      return b->state.load() == WorkerBlock::kUnavailable;
-    });
+    const bool none = std::all_of(blocks_.begin(), blocks_.end(),
+                                  [](const WorkerBlock* b) { return b->state.load() == WorkerBlock::kUnavailable; });
     if (none) return absl::UnavailableError("no worker could open the target " + options_.target);
     return summary_;
   }

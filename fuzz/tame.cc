@@ -7,12 +7,12 @@
 namespace pollux {
 namespace {
 
-constexpr int32_t kMaxLimit = 1024;              // RLIMIT_NOFILE at the start of a trace
-constexpr int32_t kMaxWatches = 64;              // the quota's interesting part; more only costs
-constexpr uint32_t kMaxPipe = 1u << 21;          // bytes; larger rings cost memory and show nothing new
-constexpr uint32_t kNotificationPipe = 0200;     // O_EXCL: needs CONFIG_WATCH_QUEUE
-constexpr uint32_t kMemfdKnown = 3 | 0x3e0;      // close-on-exec, sealing, and bits that no kernel knows
-constexpr int32_t kAlarmClocks[] = {8, 9};       // need a capability
+constexpr int32_t kMaxLimit = 1024;           // RLIMIT_NOFILE at the start of a trace
+constexpr int32_t kMaxWatches = 64;           // the quota's interesting part; more only costs
+constexpr uint32_t kMaxPipe = 1u << 21;       // bytes; larger rings cost memory and show nothing new
+constexpr uint32_t kNotificationPipe = 0200;  // O_EXCL: needs CONFIG_WATCH_QUEUE
+constexpr uint32_t kMemfdKnown = 3 | 0x3e0;   // close-on-exec, sealing, and bits that no kernel knows
+constexpr int32_t kAlarmClocks[] = {8, 9};    // need a capability
 
 void TameTimer(Op* op) {
   const int64_t sec = static_cast<int64_t>(op->arg[2]), nsec = static_cast<int64_t>(op->arg[3]);

@@ -15,6 +15,7 @@
 #include "fuzz/min.h"
 #include "model/text.h"
 #include "oracle/export.h"
+#include "oracle/files.h"
 #include "oracle/planted.h"
 
 namespace pollux {
@@ -94,20 +95,6 @@ bool OtherOps(std::span<const Op> a, std::span<const Op> b) {
   return !std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Op& x, const Op& y) { return x.call == y.call; });
 }
 
-absl::Status WriteFile(const std::string& path, std::string_view text) {
-  const std::string aside = path + ".new";
-  FILE* file = std::fopen(aside.c_str(), "w");
-  const auto failed = [&](const char* what) {
-    return absl::UnknownError(std::string(what) + " " + path + ": " + std::strerror(errno));
-  };
-  if (file == nullptr) return failed("cannot write");
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 &&
-                       fsync(fileno(file)) == 0;
-  if (std::fclose(file) != 0 || !written) return failed("cannot write");
-  if (std::rename(aside.c_str(), path.c_str()) != 0) return failed("cannot rename to");
-  return absl::OkStatus();
-}
-
 absl::Status WriteArtefacts(const std::string& folder, const std::string& stem, Model* model, Divergence* divergence) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -115,9 +102,9 @@ absl::Status WriteArtefacts(const std::string& folder, const std::string& stem, 
   divergence->artefacts.clear();
   const Trace trace = ToTrace(*divergence);
   const std::string path = folder + "/" + stem;
-  if (absl::Status s = WriteFile(path + ".trace", Print(trace)); !s.ok()) return s;
+  if (absl::Status s = WriteAtomically(path + ".trace", Print(trace)); !s.ok()) return s;
   divergence->artefacts.push_back(path + ".trace");
-  if (absl::Status s = WriteFile(path + ".c", Export(model, trace, ExportAs::kC, stem)); !s.ok()) return s;
+  if (absl::Status s = WriteAtomically(path + ".c", Export(model, trace, ExportAs::kC, stem)); !s.ok()) return s;
   divergence->artefacts.push_back(path + ".c");
   return absl::OkStatus();
 }

@@ -50,9 +50,6 @@ bool OtherOps(std::span<const Op> a, std::span<const Op> b);
 // Writes FOLDER/STEM.trace and FOLDER/STEM.c, each aside first and then renamed. Sets divergence->artefacts.
 absl::Status WriteArtefacts(const std::string& folder, const std::string& stem, Model* model, Divergence* divergence);
 
-// Replaces a file, or leaves what was there.
-absl::Status WriteFile(const std::string& path, std::string_view text);
-
 }  // namespace pollux
 
 #endif  // POLLUX_FUZZ_TRIAGE_H_

@@ -9,24 +9,11 @@
 #include <fstream>
 #include <string>
 
-#include "model/text.h"
+#include "model/test_util.h"
 #include "oracle/model_target.h"
 
 namespace pollux {
 namespace {
-
-Profile Named(std::string_view name) {
-  Profile profile;
-  EXPECT_TRUE(FindProfile(name, &profile));
-  return profile;
-}
-
-std::vector<Op> Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
-  return trace.ops;
-}
 
 constexpr std::string_view kTrace = R"(
 ep = epoll_create1(0)
@@ -63,7 +50,7 @@ Kind KindOf(Rule rule, bool value) {
   ModelTarget target("planted", Named("linux-6.18"));
   target.model().rules().Force(rule, value);
   Model model(Named("linux-6.18"));
-  std::vector<Op> ops = Parsed(kTrace);
+  std::vector<Op> ops = ParsedOps(kTrace);
   const Verdict verdict = Checker(&target, &model).Run(&ops);
   EXPECT_EQ(verdict.value, Verdict::kDiverges);
   return verdict.kind;
@@ -86,7 +73,7 @@ TEST(Triage, ADivergenceIsReproducedMinimizedAndExplained) {
                                               }}};
   TriageOptions options;
   options.alternatives = mistakes;
-  const Diagnosis d = Triage(&target, &model, Parsed(kTrace), kind, options);
+  const Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), kind, options);
   ASSERT_TRUE(d.reproduced());
   EXPECT_EQ(d.rate(), 1);
   EXPECT_EQ(d.divergence.verdict.kind, kind);
@@ -100,7 +87,7 @@ TEST(Triage, AFlakyDivergenceKeepsItsRateAndIsMinimizedAllTheSame) {
   const Kind kind = KindOf(Rule::kEventfdWriteWakes, false);
   Flaky target(Rule::kEventfdWriteWakes, false, 3);
   Model model(Named("linux-6.18"));
-  const Diagnosis d = Triage(&target, &model, Parsed(kTrace), kind, {.tries = 9});
+  const Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), kind, {.tries = 9});
   ASSERT_TRUE(d.reproduced());
   EXPECT_EQ(d.divergence.reproduced, 3);
   EXPECT_LT(d.divergence.ops.size(), 7u);
@@ -110,10 +97,10 @@ TEST(Triage, WhatNeverHappensAgainIsKeptApart) {
   const Kind kind = KindOf(Rule::kEventfdWriteWakes, false);
   Flaky target(Rule::kEventfdWriteWakes, false, 1000);
   Model model(Named("linux-6.18"));
-  const Diagnosis d = Triage(&target, &model, Parsed(kTrace), kind);
+  const Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), kind);
   EXPECT_FALSE(d.reproduced());
   EXPECT_EQ(d.rate(), 0);
-  EXPECT_EQ(d.divergence.ops, Parsed(kTrace));
+  EXPECT_EQ(d.divergence.ops, ParsedOps(kTrace));
   EXPECT_EQ(d.divergence.outcomes.size(), d.divergence.ops.size());
 }
 
@@ -122,31 +109,25 @@ TEST(Triage, ChangedFactsDecideNothing) {
   Flaky target(Rule::kEventfdWriteWakes, false, 1);
   target.facts_hold = false;
   Model model(Named("linux-6.18"));
-  const Diagnosis d = Triage(&target, &model, Parsed(kTrace), kind);
+  const Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), kind);
   EXPECT_FALSE(d.reproduced());
   EXPECT_EQ(d.reason, Reason::kFactChanged);
 }
 
 TEST(Triage, ArtefactsRepeatTheVerdictAndLeaveNothingHalfWritten) {
-  std::string folder = testing::TempDir() + "pollux-triage-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder folder;
   Flaky target(Rule::kEventfdWriteWakes, false, 1);
   Model model(Named("linux-6.18"));
-  Diagnosis d = Triage(&target, &model, Parsed(kTrace), KindOf(Rule::kEventfdWriteWakes, false));
+  Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), KindOf(Rule::kEventfdWriteWakes, false));
   const std::string stem = FileStem(d.divergence.verdict.kind);
-  ASSERT_TRUE(WriteArtefacts(folder + "/a/b", stem, &model, &d.divergence).ok());
+  ASSERT_TRUE(WriteArtefacts(folder / "a/b", stem, &model, &d.divergence).ok());
   ASSERT_EQ(d.divergence.artefacts.size(), 2u);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder + "/a/b"), {}), 2);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a/b"), {}), 2);
 
-  std::ifstream in(folder + "/a/b/" + stem + ".trace");
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  Trace trace;
-  ParseError error;
-  ASSERT_TRUE(Parse(text, stem, &trace, &error)) << error.message();
+  const Trace trace = Parsed(folder.Read("a/b/" + stem + ".trace"));
   const Verdict verdict = JudgeWritten(&model, trace);
   EXPECT_EQ(verdict.value, Verdict::kDiverges);
   EXPECT_EQ(verdict.kind, d.divergence.verdict.kind);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Triage, OneExplanationOrElseOneKindIsOneFinding) {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "fuzz/input.h"
-#include "fuzz/triage.h"
 #include "fuzz/verbs.h"
 #include "oracle/export.h"
+#include "oracle/files.h"
 
 namespace pollux {
 namespace {
@@ -32,7 +32,7 @@ int RunExport(const Args& args) {
     std::fputs(program.c_str(), stdout);
     return kExitConforms;
   }
-  const absl::Status written = WriteFile(args.output, program);
+  const absl::Status written = WriteAtomically(args.output, program);
   return written.ok() ? static_cast<int>(kExitConforms) : StatusError(written);
 }
 

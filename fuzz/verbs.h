@@ -30,7 +30,7 @@ namespace pollux {
 
 // Exit statuses. Of several traces the first of 1, 3, 4, 0 that occurred counts: see Worse().
 enum Exit : int {
-  kExitConforms = 0,      // and --help
+  kExitConforms = 0,  // and --help
   kExitDiverges = 1,
   kExitUsage = 2,         // bad usage or input
   kExitInconclusive = 3,  // more inconclusive verdicts than the budget allows

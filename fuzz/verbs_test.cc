@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "model/test_util.h"
+
 namespace pollux {
 namespace {
 
@@ -22,25 +24,11 @@ struct Result {
 
 class VerbsTest : public testing::Test {
  protected:
-  VerbsTest() {
-    std::string folder = testing::TempDir() + "pollux-verbs-XXXXXX";
-    EXPECT_NE(mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-  }
-  ~VerbsTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ + "/" + name) << text;
-    return folder_ + "/" + name;
-  }
-  std::string Read(const std::string& path) {
-    std::ifstream in(path);
-    return std::string(std::istreambuf_iterator<char>(in), {});
-  }
+  std::string Write(const std::string& name, const std::string& text) { return folder_.Write(name, text); }
   Result Pollux(const std::string& arguments) {
-    const std::string out = folder_ + "/out", err = folder_ + "/err";
+    const std::string out = folder_ / "out", err = folder_ / "err";
     const int status = std::system((POLLUX_COMMAND " " + arguments + " >" + out + " 2>" + err).c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, Read(out), Read(err)};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, FileText(out), FileText(err)};
   }
   // One line, which speaks of `what`, and exit status 2.
   void ExpectUsageError(const std::string& arguments, const std::string& what) {
@@ -55,7 +43,7 @@ class VerbsTest : public testing::Test {
     return nlohmann::json::parse(out.substr(begin == std::string::npos ? 0 : begin + 1), nullptr, false);
   }
 
-  std::string folder_;
+  TempFolder folder_;
 };
 
 constexpr char kGood[] =
@@ -76,13 +64,13 @@ TEST_F(VerbsTest, BadInputIsOneClearLine) {
   const std::string good = Write("good.trace", kGood), bad = Write("bad.trace", "epoll_wait(3, 8\n");
   ExpectUsageError("frobnicate", "no verb 'frobnicate'");
   ExpectUsageError("run --frobnicate " + good, "frobnicate");
-  ExpectUsageError("run " + folder_ + "/absent.trace", "absent.trace");
+  ExpectUsageError("run " + folder_ / "absent.trace", "absent.trace");
   ExpectUsageError("run " + bad, "bad.trace:1:");
   ExpectUsageError("run --target sputnik " + good, "native, model:PROFILE");
   ExpectUsageError("check --profile linux-0.1 " + good, "linux-6.18");
   ExpectUsageError("export --as pascal " + good, "gtest");
-  std::filesystem::create_directory(folder_ + "/empty");
-  ExpectUsageError("min " + folder_ + "/empty", "is a folder");
+  std::filesystem::create_directory(folder_ / "empty");
+  ExpectUsageError("min " + folder_ / "empty", "is a folder");
 }
 
 TEST_F(VerbsTest, RunTellsConformingFromDiverging) {
@@ -125,13 +113,13 @@ TEST_F(VerbsTest, WhatRunPrintsIsWhatCheckReads) {
 
 TEST_F(VerbsTest, MinPrintsATraceThatStillDiverges) {
   const std::string good = Write("good.trace", kGood);
-  const Result r = Pollux("min" + std::string(kPlanted) + "--artifacts " + folder_ + "/found " + good);
+  const Result r = Pollux("min" + std::string(kPlanted) + "--artifacts " + folder_ / "found " + good);
   EXPECT_EQ(r.status, 1);
   const std::string minimal = Write("minimal.trace", r.out);
   EXPECT_EQ(Pollux("check " + minimal).status, 1) << r.out;
   EXPECT_EQ(Pollux("run" + std::string(kPlanted) + minimal).status, 1);
-  EXPECT_TRUE(std::filesystem::exists(folder_ + "/found/epoll_wait-missing-add.ready.trace"));
-  EXPECT_TRUE(std::filesystem::exists(folder_ + "/found/epoll_wait-missing-add.ready.c"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "found/epoll_wait-missing-add.ready.trace"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "found/epoll_wait-missing-add.ready.c"));
   EXPECT_EQ(Pollux("min" + std::string(kModel) + good).status, 0);
 }
 

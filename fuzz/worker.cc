@@ -269,7 +269,7 @@ class Worker {
   std::deque<std::vector<Op>> pending_;  // what libFuzzer has not been shown yet
   std::map<uint64_t, Seen> kinds_;
   std::vector<Op> ops_, other_, run_;
-  std::string given_;          // the input last made, and what it says
+  std::string given_;  // the input last made, and what it says
   std::vector<Op> given_ops_;
   uint64_t base_ops_, run_count_ = 0, skipped_ = 0;
   std::vector<uint64_t> skips_;
@@ -335,12 +335,30 @@ void RunWorker(const WorkerOptions& options, Shared* shared, WorkerBlock* block)
   const std::string length = absl::StrCat("-max_len=", kMaxInput);
   // Time, signals, memory and files are ours; no counter but ours is looked at. The entropic schedule counts every
   // feature of every run, which costs more than the model.
-  std::vector<std::string> flags = {"pollux", seed, length, "-len_control=0", "-timeout=0", "-rss_limit_mb=0",
-                                    "-malloc_limit_mb=0", "-detect_leaks=0", "-use_value_profile=0",
-                                    "-reduce_inputs=0", "-entropic=0", "-reload=0", "-verbosity=0", "-handle_segv=0",
-                                    "-handle_bus=0", "-handle_abrt=0", "-handle_ill=0", "-handle_fpe=0",
-                                    "-handle_int=0", "-handle_term=0", "-handle_xfsz=0", "-handle_usr1=0",
-                                    "-handle_usr2=0", "-purge_allocator_interval=-1",
+  std::vector<std::string> flags = {"pollux",
+                                    seed,
+                                    length,
+                                    "-len_control=0",
+                                    "-timeout=0",
+                                    "-rss_limit_mb=0",
+                                    "-malloc_limit_mb=0",
+                                    "-detect_leaks=0",
+                                    "-use_value_profile=0",
+                                    "-reduce_inputs=0",
+                                    "-entropic=0",
+                                    "-reload=0",
+                                    "-verbosity=0",
+                                    "-handle_segv=0",
+                                    "-handle_bus=0",
+                                    "-handle_abrt=0",
+                                    "-handle_ill=0",
+                                    "-handle_fpe=0",
+                                    "-handle_int=0",
+                                    "-handle_term=0",
+                                    "-handle_xfsz=0",
+                                    "-handle_usr1=0",
+                                    "-handle_usr2=0",
+                                    "-purge_allocator_interval=-1",
                                     absl::StrCat("-artifact_prefix=", options.corpus, "/.")};
   std::vector<char*> argv;
   for (std::string& flag : flags) argv.push_back(flag.data());

@@ -16,11 +16,11 @@ namespace pollux {
 
 struct WorkerOptions {
   CampaignOptions campaign;
-  std::string corpus;   // always one
+  std::string corpus;  // always one
   int job = 0;
-  int life = 0;         // how many workers of this job died before
+  int life = 0;  // how many workers of this job died before
   uint64_t seed = 1;
-  uint64_t ops = 0;     // its share of the limit; 0: none
+  uint64_t ops = 0;  // its share of the limit; 0: none
 };
 
 // Called in the forked child.

@@ -9,23 +9,10 @@
 #include <fstream>
 #include <iterator>
 
-#include "model/text.h"
+#include "model/test_util.h"
 
 namespace pollux {
 namespace {
-
-Profile Linux(std::string_view name) {
-  Profile profile;
-  EXPECT_TRUE(FindProfile(name, &profile)) << name;
-  return profile;
-}
-
-Trace Parsed(std::string_view text, const std::string& file = "test") {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, file, &trace, &error)) << error.message();
-  return trace;
-}
 
 // The annotated trace of what the model does.
 std::string RunOn(Model* model, const Trace& trace) {
@@ -54,9 +41,9 @@ TEST(ModelTest, RepeatsTheCorpusToTheLetter) {
   int files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(POLLUX_CORPUS)) {
     if (entry.path().extension() != ".trace") continue;
-    std::ifstream in(entry.path());
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    const Trace trace = Parsed(text, entry.path());
+    SCOPED_TRACE(entry.path());
+    const std::string text = FileText(entry.path());
+    const Trace trace = Parsed(text);
     const bool open = std::any_of(trace.notes.begin(), trace.notes.end(),
                                   [](const Note& n) { return n.expect.any || n.expect.allow.size() > 1; });
     if (open) continue;
@@ -81,10 +68,9 @@ TEST(ModelTest, EveryQuirkHasAWitness) {
   for (size_t q = 0; q < kQuirks; ++q) {
     const std::string id(Info(static_cast<Quirk>(q)).id);
     const std::string path = std::string(POLLUX_CORPUS) + "/quirks/" + id + ".trace";
-    std::ifstream in(path);
-    ASSERT_TRUE(in) << path;
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    Model without(Linux("linux-6.18")), with(Linux("linux-6.18+" + id));
+    const std::string text = FileText(path);
+    ASSERT_NE(text, "") << path;
+    Model without(Named("linux-6.18")), with(Named("linux-6.18+" + id));
     EXPECT_EQ(RunOn(&without, text), text);
     EXPECT_NE(RunOn(&with, text), text) << id;
   }
@@ -96,12 +82,12 @@ TEST(ModelTest, WhatAReleaseAnswers) {
   };
   // A closed epfd with bad arguments: 6.15 looks at the descriptor first.
   for (const Case& c : {Case{"linux-6.18", "-EBADF"}, {"linux-6.12", "-EINVAL"}, {"linux-6.1", "-EINVAL"}}) {
-    Model model(Linux(c.profile));
+    Model model(Named(c.profile));
     EXPECT_EQ(RunOn(&model, "epoll_wait(-1, 0, 0)"), "epoll_wait(-1, 0, 0) = " + std::string(c.outcome) + "\n");
   }
   // The empty packet that a faulting write left ends a read with nothing; without one there is nothing to read.
   for (const Case& c : {Case{"linux-6.18", "-EAGAIN"}, {"linux-6.12", "0"}, {"linux-6.1", "0"}}) {
-    Model model(Linux(c.profile));
+    Model model(Named(c.profile));
     const std::string text = RunOn(&model, "r, w = pipe2(O_NONBLOCK|O_DIRECT)\nwrite(w, NULL, 1)\nread(r, 8)\n");
     EXPECT_EQ(LastLine(text), "read(r, 8) = " + std::string(c.outcome)) << c.profile;
   }
@@ -118,7 +104,7 @@ TEST(ModelTest, WhatAReleaseAnswers) {
                         {"linux-5.15", "[IN 0x1]"},
                         {"linux-5.4", "[IN 0x1]"},
                         {"linux-5.10+pipe.only-first-write-wakes", "[]"}}) {
-    Model model(Linux(c.profile));
+    Model model(Named(c.profile));
     EXPECT_EQ(LastLine(RunOn(&model, kSecondWrite)), "epoll_wait(ep, 8, 0) = " + std::string(c.outcome)) << c.profile;
   }
 }
@@ -126,7 +112,7 @@ TEST(ModelTest, WhatAReleaseAnswers) {
 // --- Values ------------------------------------------------------------------------------------------------------
 
 TEST(ModelTest, ACopyIsAWorldOfItsOwn) {
-  Model model(Linux("linux-6.18"));
+  Model model(Named("linux-6.18"));
   RunOn(&model,
         "ep = epoll_create1(0)\n"
         "e = eventfd(1, EFD_NONBLOCK)\n"
@@ -147,7 +133,7 @@ TEST(ModelTest, ACopyIsAWorldOfItsOwn) {
 }
 
 TEST(ModelTest, ResetForgetsEverything) {
-  Model model(Linux("linux-6.18"));
+  Model model(Named("linux-6.18"));
   const std::string fresh = "ep = epoll_create1(0) = 3\n";
   EXPECT_EQ(RunOn(&model, "prlimit(NOFILE, 4)\nwatches(1)\nep = epoll_create1(0)\n"),
             "prlimit(NOFILE, 4) = 0\nwatches(1) = 0\n" + fresh);
@@ -163,7 +149,7 @@ TEST(ModelTest, FactsDecideWhatTheMachineDecides) {
   ASSERT_TRUE(SetFact(&small, "pipe.slots", "2"));
   ASSERT_TRUE(SetFact(&small, "pm-sleep", "1"));
   ASSERT_TRUE(SetFact(&small, "unix.sndbuf", "4608"));
-  Model model(Linux("linux-6.18"), small);
+  Model model(Named("linux-6.18"), small);
   EXPECT_EQ(RunOn(&model, "r, w = pipe2(O_NONBLOCK)\nwrite(w, 65536)\n"),
             "r, w = pipe2(O_NONBLOCK) = 3, 4\nwrite(w, 65536) = 8192\n");
   EXPECT_EQ(LastLine(RunOn(&model,
@@ -201,7 +187,7 @@ TEST(ModelTest, FactsArePrintedAndRead) {
 // --- In words ----------------------------------------------------------------------------------------------------
 
 TEST(ModelTest, DescribesItsState) {
-  Model model(Linux("linux-6.18"));
+  Model model(Named("linux-6.18"));
   RunOn(&model,
         "ep = epoll_create1(0)\n"
         "a = eventfd(1, EFD_NONBLOCK)\n"

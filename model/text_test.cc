@@ -5,16 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "model/random_ops.h"
+#include "model/test_util.h"
 
 namespace pollux {
 namespace {
 
-Trace Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message() << "\nin\n" << text;
-  return trace;
-}
 std::string Message(std::string_view text) {
   Trace trace;
   ParseError error;

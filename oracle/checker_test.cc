@@ -7,38 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "model/text.h"
+#include "model/test_util.h"
 #include "oracle/model_target.h"
 
 namespace pollux {
 namespace {
 
-Profile Linux() {
-  Profile profile;
-  EXPECT_TRUE(FindProfile("linux-6.18", &profile));
-  return profile;
-}
-
-Trace Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
-  return trace;
-}
-
-std::string Lines(const std::vector<Op>& ops) {
-  Trace trace;
-  trace.ops = ops;
-  return Print(trace);
-}
-
 class CheckerTest : public testing::Test {
  protected:
-  CheckerTest() : target_("model", Linux()), model_(Linux()) {}
+  CheckerTest() : target_("model", Named("linux-6.18")), model_(Named("linux-6.18")) {}
 
   void Force(Rule rule, bool value) { target_.model().rules().Force(rule, value); }
   Verdict Run(std::string_view text, const CheckOptions& options = {}) {
-    ops_ = Parsed(text).ops;
+    ops_ = ParsedOps(text);
     Checker checker(&target_, &model_);
     const Verdict verdict = checker.Run(&ops_, options, &outcomes_);
     skips_ = checker.skips();
@@ -146,7 +127,7 @@ close(d)
 }
 
 TEST_F(CheckerTest, AnObservationThatAgreesLeavesTheTraceAlone) {
-  const std::vector<Op> before = Parsed(kEdge).ops;
+  const std::vector<Op> before = ParsedOps(kEdge);
   EXPECT_EQ(Run(kEdge, {.observe_fdinfo = true}).value, Verdict::kConforms);
   EXPECT_EQ(ops_, before);
 }
@@ -166,7 +147,7 @@ epoll_wait(ep, 8, -1)
 )",
                               {.never_block = true});
   EXPECT_EQ(verdict.value, Verdict::kConforms) << KindName(verdict.kind) << " at " << verdict.op;
-  EXPECT_EQ(Lines(ops_), Lines(Parsed(R"(
+  EXPECT_EQ(Lines(ops_), Lines(ParsedOps(R"(
 ep = epoll_create1(0)
 r, w = pipe2(0)
 d = dup(w)
@@ -176,8 +157,7 @@ epoll_pwait2(ep, 8, {0, 0}, NULL, 8)
 poll(ep IN, 0)
 write(d, 1)
 epoll_wait(ep, 8, -1)
-)")
-                                   .ops));
+)")));
 }
 
 TEST_F(CheckerTest, HarnessDescriptorsAreLeftOutOnBothSides) {
@@ -193,7 +173,7 @@ TEST_F(CheckerTest, HarnessDescriptorsAreLeftOutOnBothSides) {
 // A target that declines a call when it meets it, without having said so.
 class Declining : public ModelTarget {
  public:
-  Declining() : ModelTarget("declining", Linux()) {}
+  Declining() : ModelTarget("declining", Named("linux-6.18")) {}
   void Run(const Op& op, Outcome* out) override {
     ModelTarget::Run(op, out);
     if (op.call == Call::kDup) {
@@ -211,7 +191,7 @@ class Declining : public ModelTarget {
 TEST_F(CheckerTest, AnOpThatTheTargetDeclinesHasNoEffectOnTheModelEither) {
   Declining target;
   Checker checker(&target, &model_);
-  std::vector<Op> ops = Parsed("e = eventfd(0, 0)\nd = dup(e)\nf = eventfd(0, 0)\nclose(d)\n").ops;
+  std::vector<Op> ops = ParsedOps("e = eventfd(0, 0)\nd = dup(e)\nf = eventfd(0, 0)\nclose(d)\n");
   EXPECT_EQ(checker.Run(&ops, {}, &outcomes_).value, Verdict::kConforms);
   EXPECT_EQ(outcomes_[2].value[0], 4);
   EXPECT_EQ(checker.skipped(), 1u);
@@ -220,14 +200,14 @@ TEST_F(CheckerTest, AnOpThatTheTargetDeclinesHasNoEffectOnTheModelEither) {
 
 class Shifting : public ModelTarget {
  public:
-  Shifting() : ModelTarget("shifting", Linux()) { model().rules().Force(Rule::kPipeHup, false); }
+  Shifting() : ModelTarget("shifting", Named("linux-6.18")) { model().rules().Force(Rule::kPipeHup, false); }
   bool FactsHold() override { return false; }
 };
 
 TEST_F(CheckerTest, ADivergenceUnderChangedFactsIsInconclusive) {
   Shifting target;
   Checker checker(&target, &model_);
-  std::vector<Op> ops = Parsed("r, w = pipe2(O_NONBLOCK)\nclose(w)\npoll(r IN, 0)\n").ops;
+  std::vector<Op> ops = ParsedOps("r, w = pipe2(O_NONBLOCK)\nclose(w)\npoll(r IN, 0)\n");
   const Verdict verdict = checker.Run(&ops);
   EXPECT_EQ(verdict.value, Verdict::kInconclusive);
   EXPECT_EQ(verdict.reason, Reason::kFactChanged);

@@ -12,55 +12,33 @@
 #include <string>
 #include <string_view>
 
-#include "model/text.h"
+#include "model/test_util.h"
 
 namespace pollux {
 namespace {
 
-Profile Linux() {
-  Profile profile;
-  EXPECT_TRUE(FindProfile("linux-6.18", &profile));
-  return profile;
-}
-
-Trace Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
-  return trace;
-}
-
 class ExportTest : public testing::Test {
  protected:
-  ExportTest() : model_(Linux()) {
-    std::string folder = testing::TempDir() + "pollux-export-XXXXXX";
-    EXPECT_NE(mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-  }
-  ~ExportTest() override { std::filesystem::remove_all(folder_); }
+  ExportTest() : model_(Named("linux-6.18")) {}
 
   int System(const std::string& command) {
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   }
-  std::string Read(const std::string& name) {
-    std::ifstream in(folder_ + "/" + name);
-    return std::string(std::istreambuf_iterator<char>(in), {});
-  }
   // The exit status of the exported C program; -1 if it does not compile cleanly.
   int ExitStatus(std::string_view text) {
     const std::string program = Export(&model_, Parsed(text), ExportAs::kC, "test");
-    std::ofstream(folder_ + "/t.c") << program;
-    const std::string at = "cd " + folder_ + " && ";
+    folder_.Write("t.c", program);
+    const std::string at = "cd " + folder_.path() + " && ";
     if (System(at + "gcc -std=c11 -Wall -Wextra -Werror -o t t.c 2>compiler") != 0) {
-      ADD_FAILURE() << Read("compiler") << program;
+      ADD_FAILURE() << folder_.Read("compiler") << program;
       return -1;
     }
     return System(at + "./t 2>said");
   }
 
   Model model_;
-  std::string folder_;
+  TempFolder folder_;
 };
 
 constexpr std::string_view kTraces[] = {
@@ -177,15 +155,15 @@ close(w)
 TEST_F(ExportTest, ProgramsBehaveAsLinuxOnLinux) {
   for (const std::string_view text : kTraces) {
     SCOPED_TRACE(text);
-    EXPECT_EQ(ExitStatus(text), 0) << Read("said");
+    EXPECT_EQ(ExitStatus(text), 0) << folder_.Read("said");
   }
 }
 
 TEST_F(ExportTest, AProgramNoticesADifferenceAndNamesTheOp) {
   model_.rules().Force(Rule::kPipeHup, false);
   EXPECT_EQ(ExitStatus("r, w = pipe2(O_NONBLOCK)\nclose(w)\npoll(r IN, 0)\n"), 1);
-  EXPECT_NE(Read("said").find("differs from Linux in op 3"), std::string::npos) << Read("said");
-  EXPECT_NE(Read("said").find("poll(r IN, 0) = [0]"), std::string::npos) << Read("said");
+  EXPECT_NE(folder_.Read("said").find("differs from Linux in op 3"), std::string::npos) << folder_.Read("said");
+  EXPECT_NE(folder_.Read("said").find("poll(r IN, 0) = [0]"), std::string::npos) << folder_.Read("said");
 }
 
 TEST_F(ExportTest, ACallThatSleepsIsADifference) {
@@ -196,11 +174,11 @@ TEST_F(ExportTest, ACallThatSleepsIsADifference) {
 TEST_F(ExportTest, ATestPassesOnLinux) {
   const std::string program = Export(&model_, Parsed(kTraces[0]), ExportAs::kGtest, "wait-missing 1");
   EXPECT_NE(program.find("TEST(Pollux, WaitMissing1)"), std::string::npos);
-  std::ofstream(folder_ + "/t.cc") << program;
-  const std::string at = "cd " + folder_ + " && ";
+  folder_.Write("t.cc", program);
+  const std::string at = "cd " + folder_.path() + " && ";
   ASSERT_EQ(System(at + "g++ -std=c++17 -Wall -Wextra -Werror -o t t.cc -lgtest -lgtest_main -lpthread 2>compiler"), 0)
-      << Read("compiler") << program;
-  EXPECT_EQ(System(at + "./t >said"), 0) << Read("said");
+      << folder_.Read("compiler") << program;
+  EXPECT_EQ(System(at + "./t >said"), 0) << folder_.Read("said");
 }
 
 TEST_F(ExportTest, TheQuotaIsFilledOrThereIsNoVerdict) {
@@ -208,8 +186,8 @@ TEST_F(ExportTest, TheQuotaIsFilledOrThereIsNoVerdict) {
       "ep = epoll_create1(0)\na = eventfd(0, 0)\nb = eventfd(0, 0)\nepoll_ctl(ep, ADD, a, IN, 0)\nwatches(1)\n"
       "epoll_ctl(ep, ADD, b, IN, 0)\nc = dup(a)\nepoll_ctl(ep, ADD, c, IN, 0)\nepoll_ctl(ep, DEL, a)\n"
       "epoll_ctl(ep, ADD, c, IN, 0)\n");
-  EXPECT_TRUE(status == 0 || status == 2) << Read("said");
-  if (status == 2) EXPECT_NE(Read("said").find("no verdict"), std::string::npos);
+  EXPECT_TRUE(status == 0 || status == 2) << folder_.Read("said");
+  if (status == 2) EXPECT_NE(folder_.Read("said").find("no verdict"), std::string::npos);
 }
 
 }  // namespace

@@ -106,7 +106,8 @@ struct Catalogue {
     }
     for (const std::vector<Mistake>* table : {&EpollMistakes(), &FileMistakes()}) {
       for (const Mistake& m : *table) {
-        infos.push_back({.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
+        infos.push_back(
+            {.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
         bugs.push_back({.mistake = &m});
       }
     }
@@ -149,11 +150,16 @@ bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts) {
     // A judge that believes that a call would sleep has it made with timeout 0, or left out.
     case Rule::kWaitBlocks:
     case Rule::kPollBlocks:
-    case Rule::kUnixBlockingEof: return false;
-    case Rule::kCtlWakeupStripped: return b.value == facts.pm_sleep;
-    case Rule::kPipeSizeLimit: return b.value || !facts.pipe_unlimited;
-    case Rule::kParamsBudget: return facts.busy_poll && (b.value || !facts.net_admin);
-    default: return true;
+    case Rule::kUnixBlockingEof:
+      return false;
+    case Rule::kCtlWakeupStripped:
+      return b.value == facts.pm_sleep;
+    case Rule::kPipeSizeLimit:
+      return b.value || !facts.pipe_unlimited;
+    case Rule::kParamsBudget:
+      return facts.busy_poll && (b.value || !facts.net_admin);
+    default:
+      return true;
   }
 }
 

@@ -6,25 +6,12 @@
 
 #include <string>
 
-#include "model/text.h"
+#include "model/test_util.h"
 #include "oracle/alternatives.h"
 #include "oracle/model_target.h"
 
 namespace pollux {
 namespace {
-
-Profile Named(std::string_view name) {
-  Profile profile;
-  EXPECT_TRUE(FindProfile(name, &profile));
-  return profile;
-}
-
-std::vector<Op> Parsed(std::string_view text) {
-  Trace trace;
-  ParseError error;
-  EXPECT_TRUE(Parse(text, "test", &trace, &error)) << error.message();
-  return trace.ops;
-}
 
 // What a target with one rule forced shows, told by the true model.
 Divergence Shown(Rule rule, bool value, std::string_view text) {
@@ -35,7 +22,7 @@ Divergence Shown(Rule rule, bool value, std::string_view text) {
   d.target = target.name();
   d.profile = model.profile();
   d.facts = model.facts();
-  d.ops = Parsed(text);
+  d.ops = ParsedOps(text);
   d.verdict = Checker(&target, &model).Run(&d.ops, {}, &d.outcomes);
   d.ops.resize(d.verdict.op + 1);
   Explain(&model, &d);
@@ -102,7 +89,7 @@ TEST(Report, FileStemsArePlain) {
 TEST(Alternatives, ABehaviourOfAnotherReleaseIsNamed) {
   ModelTarget target("model:linux-6.1", Named("linux-6.1"));
   Model model(Named("linux-6.18"));
-  std::vector<Op> ops = Parsed("epoll_wait(77, 0, 0)\n");
+  std::vector<Op> ops = ParsedOps("epoll_wait(77, 0, 0)\n");
   std::vector<Outcome> outcomes;
   ASSERT_EQ(Checker(&target, &model).Run(&ops, {}, &outcomes).value, Verdict::kDiverges);
   const std::vector<Alternative> quirks = QuirkAlternatives(model.profile());
@@ -112,7 +99,7 @@ TEST(Alternatives, ABehaviourOfAnotherReleaseIsNamed) {
 TEST(Alternatives, WhatTheProfileHasCanBeMissing) {
   ModelTarget target("model:linux-6.18", Named("linux-6.18"));
   Model model(Named("linux-6.1"));
-  std::vector<Op> ops = Parsed("epoll_wait(77, 0, 0)\n");
+  std::vector<Op> ops = ParsedOps("epoll_wait(77, 0, 0)\n");
   std::vector<Outcome> outcomes;
   ASSERT_EQ(Checker(&target, &model).Run(&ops, {}, &outcomes).value, Verdict::kDiverges);
   const std::vector<Alternative> quirks = QuirkAlternatives(model.profile());

@@ -18,6 +18,7 @@
 #include "fuzz/min.h"
 #include "fuzz/random.h"
 #include "model/text.h"
+#include "oracle/files.h"
 #include "oracle/model_target.h"
 #include "properties/traces.h"
 
@@ -56,7 +57,7 @@ int Fill(const std::string& path) {
       wrong = 1;
     }
   }
-  if (const absl::Status written = WriteFile(path, Print(*trace)); !written.ok()) return 1;
+  if (const absl::Status written = WriteAtomically(path, Print(*trace)); !written.ok()) return 1;
   return wrong;
 }
 
@@ -123,7 +124,7 @@ bool Search(const Subject& subject) {
   Trace trace;
   trace.ops = best.ops;
   trace.directives.push_back({"profile", model.profile().name, {subject.id + ": " + subject.statement + "."}});
-  if (!WriteFile(subject.path(), Print(trace, Simulate(&model, trace.ops))).ok()) return false;
+  if (!WriteAtomically(subject.path(), Print(trace, Simulate(&model, trace.ops))).ok()) return false;
   std::printf("%s: %zu ops, %s\n", subject.id.c_str(), trace.ops.size(), KindName(best.verdict.kind).c_str());
   std::fflush(stdout);
   return true;

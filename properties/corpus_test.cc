@@ -14,6 +14,7 @@
 
 #include "model/text.h"
 #include "oracle/checker.h"
+#include "oracle/files.h"
 #include "oracle/target.h"
 #include "properties/traces.h"
 

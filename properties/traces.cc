@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/text.h"
+#include "oracle/files.h"
 
 namespace pollux {
 
@@ -28,21 +29,6 @@ std::vector<std::string> TraceFiles(std::string_view folder) {
 }
 
 std::string Stem(std::string_view path) { return std::filesystem::path(path).stem(); }
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  return text;
-}
-
-absl::Status WriteFile(const std::string& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) return absl::UnavailableError(absl::StrCat("cannot write ", path));
-  return absl::OkStatus();
-}
 
 absl::StatusOr<Trace> ReadTrace(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadFile(path);

@@ -24,8 +24,6 @@ std::vector<std::string> TraceFiles(std::string_view folder);
 // "ctl.add.exists" of ".../ctl.add.exists.trace".
 std::string Stem(std::string_view path);
 
-absl::StatusOr<std::string> ReadFile(const std::string& path);
-absl::Status WriteFile(const std::string& path, std::string_view text);
 absl::StatusOr<Trace> ReadTrace(const std::string& path);
 
 // Profile and facts that the trace's directives ask for.
