@@ -25,6 +25,7 @@ namespace pollux {
 struct GeneratorOptions {
   bool sleeps = true;   // rarely, waits of 1 ms that may expire
   bool watches = true;  // the quota op
+  uint64_t only = 0;    // bit k: files of kind k are created (FileKind); 0: all kinds
 };
 
 // Longest trace that generator and mutator make.
@@ -39,12 +40,34 @@ class Generator {
   // At least n more ops at the end, by a new taste.
   void Extend(Random* random, std::vector<Op>* ops, uint32_t n);
 
-  static constexpr size_t kActs = 64;  // bound on the number of kinds of step
+  // What the habits of the file types (habits.h) are written with.
+
+  Random& random() { return *random_; }
+  Shadow& shadow() { return shadow_; }
+  void Emit(const Op& op);
+  // Emits a creator: the new number, or -1.
+  int32_t Made(const Op& op);
+  int32_t Create(FileKind kind);
+  int32_t Duplicate(int32_t number);
+  void Register(int32_t ep, int32_t number, uint32_t events);
+  void Wait(int32_t ep, int32_t max = 0);
+  // By taste: does this creator have a flag that most have not?
+  bool OddFlag() { return random_->Chance(taste_.fresh_flags); }
+
+  int32_t AnyNumber();  // of any open descriptor, -1 if none
+  int32_t NumberOf(FileKind kind);
+  int32_t SomeFile();           // something pollable that is no epoll; creates one if there is none
+  Fd Operand(int32_t number);   // by name, seldom by number
+  Fd Mistaken(int32_t number);  // Operand, or by taste something wrong
+  Fd Anything();
+  uint32_t Events(FileKind kind);
+  uint64_t Data();
+  Memory BadMemory(uint32_t records);
 
  private:
   struct Taste {
-    std::array<uint8_t, 256> act;  // 256 lots over the kinds of step
-    std::array<uint8_t, 32> kind;  // 32 lots over the file kinds to create
+    std::array<uint8_t, 256> act;   // 256 lots over the kinds of step
+    std::array<uint8_t, 128> kind;  // 128 lots over the file kinds to create
     // Chances in 256.
     uint32_t et, oneshot, exclusive, both, odd, few, fault, negative, literal, stale, wrong, fresh_flags;
     uint32_t instances;  // about how many epolls the trace keeps
@@ -53,38 +76,24 @@ class Generator {
   };
 
   void NewTaste();
+  bool Allowed(FileKind kind) const { return options_.only == 0 || (options_.only >> static_cast<int>(kind) & 1) != 0; }
   void Step();
   void Idiom(uint32_t which);
-
-  // What an op is about.
-  int32_t AnyNumber();  // of any open descriptor, -1 if none
-  int32_t NumberOf(FileKind kind);
-  int32_t SomeEpoll();          // prefers one with items; creates one if there is none
-  int32_t SomeFile();           // something pollable that is no epoll; creates one if there is none
-  int32_t SomeTarget();         // what an ADD is about: a file, now and then an epoll
-  Fd Operand(int32_t number);   // by name, seldom by number
-  Fd Mistaken(int32_t number);  // Operand, or by taste something wrong
-  Fd Anything();
-  uint32_t Events(FileKind kind);
-  uint64_t Data();
-  Memory BadMemory(uint32_t records);
-
-  // Ops. Creators return the new number, or -1.
-  void Emit(const Op& op);
-  int32_t Create(FileKind kind);
+  uint32_t Usual(FileKind kind);
+  uint32_t OddEvents();
+  int32_t SomeEpoll();   // prefers one with items; creates one if there is none
+  int32_t SomeTarget();  // what an ADD is about: a file, now and then an epoll
   int32_t CreateEpoll();
   int32_t CreateByTaste();
-  int32_t Duplicate(int32_t number);
-  void Register(int32_t ep, int32_t number, uint32_t events);
+
+  // draw_ops.cc
   void Add();
   void Modify();
   void Delete();
   void Ready(Shadow::FileId file, uint32_t depth = 0);    // makes it notify, mostly with something to report
   void Unready(Shadow::FileId file, uint32_t depth = 0);  // takes readiness away
-  void Nudge(Shadow::FileId file);                        // notifies with key 0
   void ReadyItem();
   void UnreadyItem();
-  void Wait(int32_t ep, int32_t max = 0);
   void WaitSome();
   void PollSome();
   void CloseOne();
@@ -100,11 +109,10 @@ class Generator {
   void BadIo();
   void BadCreate();
   void Params();
-  void Settime();
   void Limit();
   void Quota();
 
-  // Idioms. `ep` is where they happen.
+  // draw_idioms.cc; `ep` is where they happen.
   void Stale(int32_t ep);
   void Rotation(int32_t ep);
   void FaultyCopy(int32_t ep);
@@ -119,17 +127,12 @@ class Generator {
   void Oneshot(int32_t ep);
   void Shared();
   void Reorder(int32_t ep);
-  void PipeEdges(int32_t ep);
-  void SocketEdges(int32_t ep);
-  void DgramPeer(int32_t ep);
   void TableFull();
   void RangeOfPeers(int32_t ep);
-  void Packets(int32_t ep);
-  void CounterEnds(int32_t ep);
-  void TimerEdges(int32_t ep);
   void Crowd(int32_t ep);
   void Cloexec();
   void FaultyIo(int32_t ep);
+  void Nudge(Shadow::FileId file);  // notifies with key 0
   void Nudged(int32_t ep);
   void ManyReady(int32_t ep, uint32_t n, std::array<int32_t, 8>* numbers);
 

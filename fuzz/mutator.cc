@@ -233,7 +233,7 @@ uint64_t Mutator::NewValue(Random* random, const Op& op, size_t slot) {
       if (!spec.words.empty() && r.Below(8) != 0) return word();
       const bool small = r.OneIn(3);
       const int32_t v =
-          small ? op.num(slot) + (r.OneIn(2) ? 1 : -1) * static_cast<int32_t>(1 + r.Below(2)) : r.Pick(kInts);
+          small ? static_cast<int32_t>(op.u32(slot) + (r.OneIn(2) ? 1 : ~0u) * (1 + r.Below(2))) : r.Pick(kInts);
       return static_cast<uint64_t>(int64_t{v});
     }
     case ArgKind::kFlags:

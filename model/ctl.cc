@@ -23,7 +23,7 @@ void Model::EpollCtl(const Op& op, Outcome* out) {
   if (rules_(Rule::kCtlBadEpfd, file == kNil)) return out->Error(kEBADF);
   const Id target = Usable(fd);
   if (rules_(Rule::kCtlBadFd, target == kNil)) return out->Error(kEBADF);
-  if (rules_(Rule::kCtlNoPoll, !CanPoll(target), target)) return out->Error(kEPERM);
+  if (rules_(Rule::kCtlNoPoll, OpsOf(target).poll == nullptr, target)) return out->Error(kEPERM);
   if (has_event && !Has(Quirk::kNoWakeup) && rules_(Rule::kCtlWakeupStripped, !facts_.pm_sleep)) events &= ~kWakeup;
   if (rules_(Rule::kCtlSelf, file == target, file)) return out->Error(kEINVAL);
   const Id instance = InstanceOf(file);
@@ -87,12 +87,16 @@ Errno Model::CtlAdd(Id instance, Id target, int32_t fd, uint32_t events, uint64_
     return kEINVAL;
   }
 
-  if (List* queue = QueueOf(target)) {
+  // ep_ptable_queue_proc()
+  const Queues queues = QueuesOf(target);
+  for (size_t i = 0; i < queues.size(); ++i) {
+    List* queue = queues[i];
+    if (queue == nullptr) continue;
     const Id entry = state_.entries.New();
     WaitEntry& w = state_.entries[entry];
     w.item = id;
     w.exclusive = rules_(Rule::kAddExclusiveTail, (events & kExclusive) != 0 && !Has(Quirk::kNoExclusive), id);
-    state_.items[id].entry = entry;
+    state_.items[id].entries[i] = entry;
     if (w.exclusive) {
       QueueList::PushBack(state_.entries, *queue, entry);
     } else if (rules_(Rule::kAddHead, true, id)) {
@@ -126,10 +130,13 @@ Errno Model::CtlMod(Id id, uint32_t events, uint64_t data) {
 void Model::RemoveItem(Id id) {
   const Item item = state_.items[id];
   if (id == kNil || item.instance == kNil) return;
-  if (item.entry != kNil) {
-    if (List* queue = QueueOf(item.file)) QueueList::Remove(state_.entries, *queue, item.entry);
-    state_.entries[item.entry] = WaitEntry();
-    state_.entries.Free(item.entry);
+  const Queues queues = QueuesOf(item.file);
+  for (size_t i = 0; i < queues.size(); ++i) {
+    const Id entry = item.entries[i];
+    if (entry == kNil) continue;
+    if (queues[i] != nullptr) QueueList::Remove(state_.entries, *queues[i], entry);
+    state_.entries[entry] = WaitEntry();
+    state_.entries.Free(entry);
   }
   if (rules_(Rule::kRemoveUnlinks, item.linked, id)) {
     ReadyList::Remove(state_.items, state_.instances[item.instance].ready, id);

@@ -34,6 +34,7 @@ class Describer {
     const pollux::File& f = s_.files[id];
     std::string t;
     switch (f.type) {
+      case FileType::kCount:
       case FileType::kNone:
         return "nothing";
       case FileType::kPath:

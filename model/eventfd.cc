@@ -21,7 +21,10 @@ void Model::EventfdCreate(const Op& op, Outcome* out) {
   Open(NewFile(FileType::kEventfd, kORdwr | (flags & kONonblock), id), (flags & kOCloexec) != 0, out);
 }
 
-uint32_t Model::EventfdMask(const Eventfd& e) {
+void Model::EventfdWait(const File& file, Queues* queues) { (*queues)[0] = &state_.eventfds[file.object].queue; }
+
+uint32_t Model::EventfdMask(const File& file) {
+  const Eventfd& e = state_.eventfds[file.object];
   uint32_t mask = 0;
   if (rules_(Rule::kEventfdIn, e.count > 0)) mask |= kIn;
   if (rules_(Rule::kEventfdOut, e.count < kMax - 1)) mask |= kOut;

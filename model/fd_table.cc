@@ -57,7 +57,7 @@ void Model::ReleaseFiles() {
     for (uint32_t n = state_.files[file].items.size; n > 0 && rules_(Rule::kFileReleaseItems, true, file); --n) {
       RemoveItem(state_.files[file].items.head);
     }
-    Release(file);
+    if (const auto release = OpsOf(file).release; release != nullptr) (this->*release)(File(state_.files[file]));
     if (state_.files[file].items.size == 0) {
       state_.files[file] = File();
       state_.files.Free(file);
@@ -102,7 +102,7 @@ void Model::CloseRange(const Op& op, Outcome* out) {
   if (rules_(Rule::kCloseRangeOrder, first > last)) return out->Error(kEINVAL);
   for (size_t fd = first < 3 ? 3 : first; fd < state_.fds.size() && fd <= last; ++fd) {
     if (state_.fds[fd].file == kNil) continue;
-    if (rules_(Rule::kCloseRangeCloexec, (flags & kCloseRangeCloexec) != 0)) {
+    if (rules_(Rule::kCloseRangeSetsCloexec, (flags & kCloseRangeCloexec) != 0)) {
       state_.fds[fd].cloexec = true;
     } else {
       Uninstall(static_cast<int32_t>(fd));

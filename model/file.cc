@@ -1,4 +1,4 @@
-// Files: what every type answers to poll, read, write, ioctl and close, and the files that epoll refuses.
+// Files: the table of what each type can do, the calls that go by it, and the files that epoll refuses.
 
 #include "model/memory.h"
 #include "model/model.h"
@@ -10,83 +10,75 @@ Id Model::InstanceOf(Id file) const {
   return f.type == FileType::kEpoll ? f.object : kNil;
 }
 
-// file_can_poll(): the type has a poll operation.
-bool Model::CanPoll(Id file) const {
-  switch (state_.files[file].type) {
-    case FileType::kEpoll:
-    case FileType::kPipe:
-    case FileType::kEventfd:
-    case FileType::kUnix:
-    case FileType::kTimerfd:
-      return true;
-    default:
-      return false;
-  }
+// In the order of FileType.
+const Model::FileOps Model::kFileOps[] = {
+    {.type = FileType::kNone, .prefix = ""},
+    {.type = FileType::kPath, .prefix = ""},
+    {.type = FileType::kRegular,
+     .prefix = "",
+     .read = &Model::PlainRead,
+     .write = &Model::PlainWrite,
+     .release = &Model::PlainRelease},
+    {.type = FileType::kDirectory, .prefix = "", .read = &Model::PlainRead, .release = &Model::PlainRelease},
+    {.type = FileType::kMemfd,
+     .prefix = "",
+     .read = &Model::PlainRead,
+     .write = &Model::PlainWrite,
+     .release = &Model::PlainRelease},
+    {.type = FileType::kNull,
+     .prefix = "",
+     .read = &Model::PlainRead,
+     .write = &Model::PlainWrite,
+     .release = &Model::PlainRelease},
+    {.type = FileType::kEpoll,
+     .prefix = "epoll.",
+     .poll = &Model::EpollMask,
+     .wait = &Model::EpollWaitQueue,
+     .release = &Model::EpollRelease},
+    {.type = FileType::kPipe,
+     .prefix = "pipe.",
+     .poll = &Model::PipeMask,
+     .wait = &Model::PipeWait,
+     .read = &Model::PipeRead,
+     .write = &Model::PipeWrite,
+     .release = &Model::PipeRelease},
+    {.type = FileType::kEventfd,
+     .prefix = "eventfd.",
+     .poll = &Model::EventfdMask,
+     .wait = &Model::EventfdWait,
+     .read = &Model::EventfdRead,
+     .write = &Model::EventfdWrite,
+     .release = &Model::EventfdRelease},
+    {.type = FileType::kUnix,
+     .prefix = "unix.",
+     .poll = &Model::UnixMask,
+     .wait = &Model::UnixWait,
+     .read = &Model::UnixRead,
+     .write = &Model::UnixWrite,
+     .release = &Model::UnixRelease,
+     .socket = &kUnixOps},
+    {.type = FileType::kTimerfd,
+     .prefix = "timerfd.",
+     .poll = &Model::TimerfdMask,
+     .wait = &Model::TimerfdWait,
+     .read = &Model::TimerfdRead,
+     .release = &Model::TimerfdRelease},
+};
+
+Queues Model::QueuesOf(Id file) {
+  Queues queues = {};
+  const auto wait = OpsOf(file).wait;
+  if (wait != nullptr) (this->*wait)(state_.files[file], &queues);
+  return queues;
 }
 
-List* Model::QueueOf(Id file) {
-  const File& f = state_.files[file];
-  switch (f.type) {
-    case FileType::kEpoll:
-      return &state_.instances[f.object].queue;
-    case FileType::kPipe: {
-      Pipe& p = state_.pipes[f.object];
-      p.polled = true;
-      // Until 5.5 both ends waited on one queue.
-      const bool reader = rules_(Rule::kPipeReadQueue, f.readable, file) || Has(Quirk::kPipeOneQueue);
-      return reader ? &p.readers_queue : &p.writers_queue;
-    }
-    case FileType::kEventfd:
-      return &state_.eventfds[f.object].queue;
-    case FileType::kUnix:
-      return &state_.sockets[f.object].queue;
-    case FileType::kTimerfd:
-      return &state_.timerfds[f.object].queue;
-    default:
-      return nullptr;
-  }
-}
+void Model::EpollWaitQueue(const File& file, Queues* queues) { (*queues)[0] = &state_.instances[file.object].queue; }
 
 uint32_t Model::PollMask(Id file) {
-  const File& f = state_.files[file];
-  switch (f.type) {
-    case FileType::kEpoll:
-      return PollInstance(f.object);
-    case FileType::kPipe:
-      return state_.pipes[f.object].polled = true, PipeMask(f);
-    case FileType::kEventfd:
-      return EventfdMask(state_.eventfds[f.object]);
-    case FileType::kUnix:
-      return UnixMask(state_.sockets[f.object]);
-    case FileType::kTimerfd:
-      return rules_(Rule::kTimerfdIn, state_.timerfds[f.object].ticks > 0, file) ? kIn : 0;
-    default:
-      // DEFAULT_POLLMASK: poll(2) finds a file without a poll operation always ready.
-      return rules_(Rule::kPollDefaultMask, true) ? kIn | kOut | kRdnorm | kWrnorm : 0;
-  }
-}
-
-void Model::Release(Id file) {
-  const File f = state_.files[file];
-  switch (f.type) {
-    case FileType::kEpoll:
-      return ReleaseInstance(f.object);
-    case FileType::kPipe:
-      return PipeRelease(f);
-    case FileType::kEventfd:
-      return state_.eventfds.Free(f.object);
-    case FileType::kUnix:
-      return UnixRelease(f.object);
-    case FileType::kTimerfd:
-      return state_.timerfds.Free(f.object);
-    case FileType::kRegular:
-    case FileType::kDirectory:
-    case FileType::kMemfd:
-    case FileType::kNull:
-      return state_.plains.Free(f.object);
-    default:
-      return;
-  }
+  const auto poll = OpsOf(file).poll;
+  // DEFAULT_POLLMASK: poll(2) finds a file without a poll operation always ready.
+  if (poll == nullptr) return rules_(Rule::kPollDefaultMask, true) ? kIn | kOut | kRdnorm | kWrnorm : 0;
+  return (this->*poll)(state_.files[file]);
 }
 
 void Model::WouldSleep(bool nonblock, Outcome* out) {
@@ -98,80 +90,66 @@ void Model::WouldSleep(bool nonblock, Outcome* out) {
 void Model::Read(const Op& op, Outcome* out) {
   const Id id = Usable(op.num(0));
   const Memory memory = op.mem(1);
-  const int64_t n = static_cast<int64_t>(op.arg[2]);
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
   const File f = state_.files[id];
+  const auto read = Ops(f.type).read;
   if (rules_(Rule::kFileNotReadable, !f.readable, id)) return out->Error(kEBADF);
-  if (rules_(Rule::kEpollNoReadWrite, f.type == FileType::kEpoll, id)) return out->Error(kEINVAL);
+  if (rules_(Rule::kFileNoRead, read == nullptr, id)) return out->Error(kEINVAL);
+  if (read == nullptr) return out->Value(0);  // only where the rule is planted
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
-  switch (f.type) {
-    case FileType::kPipe:
-      return PipeRead(f, memory, n, out);
-    case FileType::kEventfd:
-      return EventfdRead(f, memory, n, out);
-    case FileType::kTimerfd:
-      return TimerfdRead(f, memory, n, out);
-    case FileType::kUnix:
-      // sock_read_iter(): an empty read does not reach the socket.
-      if (rules_(Rule::kUnixReadNothing, n == 0)) return out->Value(0);
-      return UnixRecv(f, memory, n, 0, out);
-    default:
-      return PlainRead(state_.files[id], memory, n, out);
-  }
+  (this->*read)(f, memory, static_cast<int64_t>(op.arg[2]), out);
 }
 
+// vfs_write()
 void Model::Write(const Op& op, Outcome* out) {
   const Id id = Usable(op.num(0));
   const Memory memory = op.mem(1);
-  const int64_t n = static_cast<int64_t>(op.arg[2]);
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
   const File f = state_.files[id];
+  const auto write = Ops(f.type).write;
   if (rules_(Rule::kFileNotWritable, !f.writable, id)) return out->Error(kEBADF);
-  if (rules_(Rule::kEpollNoReadWrite, f.type == FileType::kEpoll, id)) return out->Error(kEINVAL);
-  if (rules_(Rule::kTimerfdNoWrite, f.type == FileType::kTimerfd, id)) return out->Error(kEINVAL);
+  if (rules_(Rule::kFileNoWrite, write == nullptr, id)) return out->Error(kEINVAL);
+  if (write == nullptr) return out->Value(0);
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
-  switch (f.type) {
-    case FileType::kPipe:
-      return PipeWrite(f, memory, n, out);
-    case FileType::kEventfd:
-      return EventfdWrite(f, memory, n, op.arg[3], out);
-    case FileType::kUnix:
-      return UnixSend(f, memory, n, 0, out);
-    default:
-      return PlainWrite(state_.files[id], memory, n, out);
-  }
+  (this->*write)(f, memory, static_cast<int64_t>(op.arg[2]), op.arg[3], out);
+}
+
+// sockfd_lookup(): the socket that the number stands for; kNil, and the error, if it is none.
+Id Model::SocketAt(int32_t fd, Outcome* out) {
+  const Id id = Usable(fd);
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF), kNil;
+  const bool none = OpsOf(id).socket == nullptr;
+  if (rules_(Rule::kSocketNot, none, id)) return out->Error(kENOTSOCK), kNil;
+  if (none) return out->Value(0), kNil;  // only where the rule is planted
+  return id;
 }
 
 // __sys_sendto() and __sys_recvfrom(): the address range comes before the descriptor.
 void Model::Send(const Op& op, Outcome* out) {
   const Memory memory = op.mem(1);
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
-  const Id id = Usable(op.num(0));
-  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const Id id = SocketAt(op.num(0), out);
+  if (id == kNil) return;
   const File f = state_.files[id];
-  if (rules_(Rule::kSocketNot, f.type != FileType::kUnix, id)) return out->Error(kENOTSOCK);
-  UnixSend(f, memory, static_cast<int64_t>(op.arg[2]), op.u32(4), out);
+  (this->*Ops(f.type).socket->send)(f, memory, static_cast<int64_t>(op.arg[2]), op.u32(4), out);
 }
 
 void Model::Recv(const Op& op, Outcome* out) {
   const Memory memory = op.mem(1);
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
-  const Id id = Usable(op.num(0));
-  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const Id id = SocketAt(op.num(0), out);
+  if (id == kNil) return;
   const File f = state_.files[id];
-  if (rules_(Rule::kSocketNot, f.type != FileType::kUnix, id)) return out->Error(kENOTSOCK);
-  UnixRecv(f, memory, static_cast<int64_t>(op.arg[2]), op.u32(3), out);
+  (this->*Ops(f.type).socket->recv)(f, memory, static_cast<int64_t>(op.arg[2]), op.u32(3), out);
 }
 
 void Model::Shutdown(const Op& op, Outcome* out) {
-  const Id id = Usable(op.num(0));
+  const Id id = SocketAt(op.num(0), out);
+  if (id == kNil) return;
   const int32_t how = op.num(1);
-  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
-  const File f = state_.files[id];
-  if (rules_(Rule::kSocketNot, f.type != FileType::kUnix, id)) return out->Error(kENOTSOCK);
   if (rules_(Rule::kShutdownHow, how < kShutRd || how > kShutRdwr)) return out->Error(kEINVAL);
-  UnixShutdown(f.object, how);
-  out->Value(0);
+  const File f = state_.files[id];
+  (this->*Ops(f.type).socket->shutdown)(f, how, out);
 }
 
 // --- Files that epoll refuses ----------------------------------------------------------------------------------
@@ -212,7 +190,7 @@ void Model::MemfdCreate(const Op& op, Outcome* out) {
   Open(NewFile(FileType::kMemfd, kORdwr | kOLargefile, plain), (flags & 1) != 0, out);
 }
 
-void Model::PlainRead(File& file, Memory memory, int64_t n, Outcome* out) {
+void Model::PlainRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   Plain& p = state_.plains[file.object];
   if (rules_(Rule::kDirectoryRead, file.type == FileType::kDirectory)) return out->Error(kEISDIR);
   if (file.type == FileType::kNull) return out->Value(0);
@@ -231,7 +209,7 @@ void Model::PlainRead(File& file, Memory memory, int64_t n, Outcome* out) {
   out->Value(take);
 }
 
-void Model::PlainWrite(File& file, Memory memory, int64_t n, Outcome* out) {
+void Model::PlainWrite(const File& file, Memory memory, int64_t n, uint64_t, Outcome* out) {
   if (file.type == FileType::kNull) return out->Value(n);
   Plain& p = state_.plains[file.object];
   if ((file.flags & kOAppend) != 0 && n > 0) p.position = p.size;

@@ -101,15 +101,6 @@ bool Model::Blocks(const Op& op) const {
   const bool sending = op.call == Call::kWrite || op.call == Call::kSend;
   if (op.call != Call::kRead && op.call != Call::kRecv && !sending) return false;
   if (sending ? !f.writable : !f.readable) return false;
-  switch (f.type) {
-    case FileType::kPipe:
-    case FileType::kEventfd:
-    case FileType::kTimerfd:
-    case FileType::kUnix:
-      break;
-    default:
-      return false;
-  }
   // A copy answers exactly; blocking descriptors are rare in what asks this.
   Model probe(*this);
   Outcome outcome;

@@ -4,8 +4,8 @@
 // Model is a copy of the world. Costs: an op costs what the kernel's algorithm costs, without the system call.
 // Not thread-safe.
 //
-// Where to look: fd_table.cc (descriptors), file.cc (what every file can do), pipe.cc, eventfd.cc, unix.cc,
-// timerfd.cc (one file type each), eventpoll.cc (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and
+// Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), pipe.cc, eventfd.cc,
+// unix.cc, timerfd.cc (one type each), eventpoll.cc (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and
 // paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "model/op.h"
 #include "model/profile.h"
@@ -71,6 +72,8 @@ class Model {
   // The file a number stands for, or kNil; O_PATH files included.
   Id FileAt(int32_t fd) const;
   Id InstanceOf(Id file) const;
+  // How the rules of a type of file begin, "eventfd."; empty for those that have none of their own.
+  static std::string_view RulePrefix(FileType type) { return Ops(type).prefix; }
 
  private:
   friend class Describer;
@@ -96,50 +99,84 @@ class Model {
   void Fcntl(const Op& op, Outcome* out);
 
   // file.cc
-  bool CanPoll(Id file) const;
-  List* QueueOf(Id file);                        // where a watcher of the file waits
-  void Release(Id file);                         // the file's ->release
+  // What a type of file can do: the part of struct file_operations that the calls meet. A null operation is one that
+  // the type has not.
+  struct SocketOps;
+  struct FileOps {
+    FileType type;
+    std::string_view prefix;                              // of its rules, "eventfd."
+    uint32_t (Model::*poll)(const File&) = nullptr;       // its mask
+    void (Model::*wait)(const File&, Queues*) = nullptr;  // where its poll waits, in the order of poll_wait()
+    void (Model::*read)(const File&, Memory, int64_t n, Outcome*) = nullptr;
+    void (Model::*write)(const File&, Memory, int64_t n, uint64_t value, Outcome*) = nullptr;
+    void (Model::*release)(const File&) = nullptr;
+    const SocketOps* socket = nullptr;  // of sockets alone
+  };
+  struct SocketOps {
+    void (Model::*send)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
+    void (Model::*recv)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
+    void (Model::*shutdown)(const File&, int32_t how, Outcome*);
+  };
+  static const FileOps kFileOps[];
+  static const SocketOps kUnixOps;
+  static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
+  const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
+  Queues QueuesOf(Id file);
+  void EpollWaitQueue(const File& file, Queues* queues);
+  uint32_t EpollMask(const File& file) { return PollInstance(file.object); }
+  void EpollRelease(const File& file) { ReleaseInstance(file.object); }
+  void PlainRelease(const File& file) { state_.plains.Free(file.object); }
   void WouldSleep(bool nonblock, Outcome* out);  // EAGAIN or blocked
   void Read(const Op& op, Outcome* out);
   void Write(const Op& op, Outcome* out);
+  Id SocketAt(int32_t fd, Outcome* out);
   void Send(const Op& op, Outcome* out);
   void Recv(const Op& op, Outcome* out);
   void Shutdown(const Op& op, Outcome* out);
   void OpenFile(const Op& op, Outcome* out);
   void MemfdCreate(const Op& op, Outcome* out);
   void Ioctl(const Op& op, Outcome* out);
-  void PlainRead(File& file, Memory memory, int64_t n, Outcome* out);
-  void PlainWrite(File& file, Memory memory, int64_t n, Outcome* out);
+  void PlainRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PlainWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void Poll(const Op& op, Outcome* out);
 
   // pipe.cc
   void Pipe2(const Op& op, Outcome* out);
   uint32_t PipeMask(const File& file);
+  void PipeWait(const File& file, Queues* queues);
   void PipeRead(const File& file, Memory memory, int64_t n, Outcome* out);
-  void PipeWrite(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PipeWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void PipeRelease(const File& file);
   void SetPipeSize(const File& file, int64_t bytes, Outcome* out);
   bool PipeFull(const Pipe& pipe) const { return pipe.slots.size >= pipe.max_slots; }
 
   // eventfd.cc
   void EventfdCreate(const Op& op, Outcome* out);
-  uint32_t EventfdMask(const Eventfd& e);
+  uint32_t EventfdMask(const File& file);
+  void EventfdWait(const File& file, Queues* queues);
   void EventfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void EventfdWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  void EventfdRelease(const File& file) { state_.eventfds.Free(file.object); }
 
   // timerfd.cc
   void TimerfdCreate(const Op& op, Outcome* out);
   void TimerfdSettime(const Op& op, Outcome* out);
   void TimerfdTicks(const Op& op, Outcome* out);
+  uint32_t TimerfdMask(const File& file);
+  void TimerfdWait(const File& file, Queues* queues);
   void TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void TimerfdRelease(const File& file) { state_.timerfds.Free(file.object); }
 
   // unix.cc
   void SocketPair(const Op& op, Outcome* out);
-  uint32_t UnixMask(const Socket& s);
+  uint32_t UnixMask(const File& file);
+  void UnixWait(const File& file, Queues* queues);
+  void UnixRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void UnixWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void UnixSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
   void UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
-  void UnixShutdown(Id socket, int32_t how);
-  void UnixRelease(Id socket);
+  void UnixShutdown(const File& file, int32_t how, Outcome* out);
+  void UnixRelease(const File& file);
   void StreamSend(Id socket, Memory memory, int64_t n, bool nonblock, Outcome* out);
   void MessageSend(Id socket, Memory memory, int64_t n, bool nonblock, Outcome* out);
   void StreamRecv(Id socket, Memory memory, int64_t n, bool peek, bool nonblock, Outcome* out);

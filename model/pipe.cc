@@ -38,8 +38,17 @@ void Model::Pipe2(const Op& op, Outcome* out) {
   out->Clear(), out->nvalues = 2, out->value[0] = r, out->value[1] = w;
 }
 
+void Model::PipeWait(const File& file, Queues* queues) {
+  Pipe& p = state_.pipes[file.object];
+  p.polled = true;
+  // Until 5.5 both ends waited on one queue.
+  const bool reader = rules_(Rule::kPipeReadQueue, file.readable, file.object) || Has(Quirk::kPipeOneQueue);
+  (*queues)[0] = reader ? &p.readers_queue : &p.writers_queue;
+}
+
 uint32_t Model::PipeMask(const File& file) {
-  const Pipe& p = state_.pipes[file.object];
+  Pipe& p = state_.pipes[file.object];
+  p.polled = true;
   uint32_t mask = 0;
   if (file.readable) {
     if (rules_(Rule::kPipeIn, p.slots.size > 0, file.object)) mask |= kIn | kRdnorm;
@@ -90,7 +99,7 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
 }
 
 // anon_pipe_write(): every way out wakes readers, failures too (R4.2.4).
-void Model::PipeWrite(const File& file, Memory memory, int64_t n, Outcome* out) {
+void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outcome* out) {
   Pipe& p = state_.pipes[file.object];
   if (rules_(Rule::kPipeNothing, n == 0)) return out->Value(0);
   const int64_t room = Copyable(memory, false);

@@ -6,6 +6,7 @@
 #ifndef POLLUX_MODEL_STATE_H_
 #define POLLUX_MODEL_STATE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -114,6 +115,10 @@ struct WaitEntry {
 };
 using QueueList = ListOps<WaitEntry, &WaitEntry::in_queue>;
 
+// The queues that the poll of a file waits on, in order; the others are null.
+inline constexpr size_t kMaxQueues = 2;
+using Queues = std::array<List*, kMaxQueues>;
+
 // --- Files ---------------------------------------------------------------------------------------------------------
 
 enum class FileType : uint8_t {
@@ -128,6 +133,7 @@ enum class FileType : uint8_t {
   kEventfd,
   kUnix,
   kTimerfd,
+  kCount,
 };
 
 // An open file description.
@@ -198,7 +204,8 @@ struct Plain {
 // One entry of an interest list: key (file, fd), mask and data.
 struct Item {
   Hook in_ready, in_file, in_instance;
-  Id instance = kNil, file = kNil, entry = kNil;
+  Id instance = kNil, file = kNil;
+  std::array<Id, kMaxQueues> entries = {};  // one for each queue that the file's poll waits on
   int32_t fd = -1;
   uint32_t events = 0;
   uint64_t data = 0;

@@ -60,6 +60,12 @@ void Model::TimerfdTicks(const Op& op, Outcome* out) {
   out->Value(0);
 }
 
+void Model::TimerfdWait(const File& file, Queues* queues) { (*queues)[0] = &state_.timerfds[file.object].queue; }
+
+uint32_t Model::TimerfdMask(const File& file) {
+  return rules_(Rule::kTimerfdIn, state_.timerfds[file.object].ticks > 0, file.object) ? kIn : 0;
+}
+
 void Model::TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   Timerfd& t = state_.timerfds[file.object];
   if (rules_(Rule::kTimerfdReadShort, n < 8)) return out->Error(kEINVAL);

@@ -60,7 +60,12 @@ bool Model::UnixWritable(const Socket& s, int64_t more) const {
   return 4 * (1 + s.charge + more) <= facts_.unix_sndbuf;
 }
 
-uint32_t Model::UnixMask(const Socket& s) {
+const Model::SocketOps Model::kUnixOps = {&Model::UnixSend, &Model::UnixRecv, &Model::UnixShutdown};
+
+void Model::UnixWait(const File& file, Queues* queues) { (*queues)[0] = &state_.sockets[file.object].queue; }
+
+uint32_t Model::UnixMask(const File& file) {
+  const Socket& s = state_.sockets[file.object];
   uint32_t mask = 0;
   if (rules_(Rule::kUnixErr, s.error != kOK)) mask |= kErr;
   if (rules_(Rule::kUnixHup, s.shut_rd && s.shut_wr)) mask |= kHup;
@@ -129,6 +134,16 @@ Errno Model::TakeError(Socket& s) {
 }
 
 // --- Sending -----------------------------------------------------------------------------------------------------
+
+void Model::UnixRead(const File& file, Memory memory, int64_t n, Outcome* out) {
+  // sock_read_iter(): an empty read does not reach the socket.
+  if (rules_(Rule::kUnixReadNothing, n == 0)) return out->Value(0);
+  UnixRecv(file, memory, n, 0, out);
+}
+
+void Model::UnixWrite(const File& file, Memory memory, int64_t n, uint64_t, Outcome* out) {
+  UnixSend(file, memory, n, 0, out);
+}
 
 void Model::UnixSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out) {
   const Id id = file.object;
@@ -308,7 +323,9 @@ void Model::MessageRecv(Id id, Memory memory, int64_t n, uint32_t flags, bool no
 // --- Shutting down -----------------------------------------------------------------------------------------------
 
 // unix_shutdown(): self first, then the peer; always, also when nothing changes (R4.5.3, R4.6.3).
-void Model::UnixShutdown(Id id, int32_t how) {
+void Model::UnixShutdown(const File& file, int32_t how, Outcome* out) {
+  const Id id = file.object;
+  out->Value(0);
   Socket& s = state_.sockets[id];
   const bool rd = how != kShutWr, wr = how != kShutRd;
   s.shut_rd |= rules_(Rule::kUnixShutRd, rd, id);
@@ -321,7 +338,8 @@ void Model::UnixShutdown(Id id, int32_t how) {
 }
 
 // unix_release_sock()
-void Model::UnixRelease(Id id) {
+void Model::UnixRelease(const File& file) {
+  const Id id = file.object;
   Socket& s = state_.sockets[id];
   s.dead = true, s.shut_rd = s.shut_wr = true, s.connected = false;
   const Id peer = s.peer;

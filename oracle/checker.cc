@@ -110,6 +110,13 @@ Fd Spelled(std::span<const Op> ops, const Bindings& bindings, int32_t number) {
   return Fd::Literal(number);
 }
 
+// The last rule that held, but for the one that put a wait to sleep: a wait made immediate takes every other decision.
+Rule LastDecision(const Rules& rules) {
+  size_t n = rules.trail_size();
+  if (n > 0 && (rules.trail(n - 1) == Rule::kWaitBlocks || rules.trail(n - 1) == Rule::kPollBlocks)) --n;
+  return n == 0 ? Rule::kNone : rules.trail(n - 1);
+}
+
 }  // namespace
 
 Checker::Checker(Target* target, Model* model) : target_(target), model_(model) {
@@ -186,7 +193,7 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
       Skip(why);
     bindings_.Bind((*ops)[i], observed_);
     if (outcomes != nullptr) outcomes->push_back(observed_);
-    if (op.call != Call::kFdinfo) previous_ = model_->rules().last();
+    if (op.call != Call::kFdinfo) previous_ = LastDecision(model_->rules());
     if (observe == Observe::kAlways && Observed(ops, i + 1, &verdict, outcomes)) return verdict;
   }
   if (observe == Observe::kAtEnd) Observed(ops, ops->size(), &verdict, outcomes);

@@ -71,23 +71,6 @@ WaitDifference CompareRecords(std::span<const Record> allowed, std::span<const R
   return {Difference::kExtra, i};
 }
 
-std::string_view FilePrefix(FileType type) {
-  switch (type) {
-    case FileType::kEpoll:
-      return "epoll.";
-    case FileType::kPipe:
-      return "pipe.";
-    case FileType::kEventfd:
-      return "eventfd.";
-    case FileType::kUnix:
-      return "unix.";
-    case FileType::kTimerfd:
-      return "timerfd.";
-    default:
-      return "";
-  }
-}
-
 std::string_view BitName(uint32_t bit) {
   switch (bit) {
     case kIn:
@@ -112,7 +95,7 @@ std::string_view BitName(uint32_t bit) {
 
 // The rule of the file's poll that decides the first of the wrong bits.
 Rule MaskRule(const Rules& rules, FileType type, uint32_t wrong) {
-  const std::string prefix(FilePrefix(type));
+  const std::string prefix(Model::RulePrefix(type));
   if (const Rule rule = FindRule(prefix + std::string(BitName(wrong & -wrong))); rule != Rule::kNone) return rule;
   for (size_t i = rules.trail_size(); !prefix.empty() && i-- > 0;) {
     if (Info(rules.trail(i)).id.substr(0, prefix.size()) == prefix) return rules.trail(i);

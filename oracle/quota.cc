@@ -108,7 +108,7 @@ struct Quota::Ballast {
       if (!lowered.Join() && MaxUserWatches() > kAffordableWatches && !(allow_sysctl && lowered.Acquire(&why))) {
         return "fs.epoll.max_user_watches cannot be lowered";
       }
-      if (const char* why = Build(MaxUserWatches())) return why;
+      if (const char* failed = Build(MaxUserWatches())) return failed;
     }
     // What cannot be done leaves everything as it was.
     const int64_t before = held;
