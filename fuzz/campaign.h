@@ -29,6 +29,7 @@ struct CampaignOptions {
   double inconclusive_budget = 0;  // how many traces in a million may be inconclusive
   bool sleeps = true;              // rarely, 1 ms waits that may expire
   bool quiet = false;              // no progress
+  std::vector<std::string> only;   // types of file that traces use (fuzz/habits.h); empty: all
 };
 
 struct Finding {
@@ -42,6 +43,13 @@ struct Finding {
   double rate = 1;        // how often it reproduced; 0: never
 };
 
+// Which rules of one type of file held.
+struct TypeRules {
+  std::string type;
+  size_t hit = 0, total = 0;
+  std::vector<std::string> missed;
+};
+
 struct Summary {
   std::string target, profile;
   double seconds = 0;
@@ -50,6 +58,7 @@ struct Summary {
   std::vector<Finding> unreproducible;
   std::map<std::string, uint64_t> inconclusive, skipped;
   size_t rules_hit = 0, rules_total = 0;
+  std::vector<TypeRules> type_rules;  // of CampaignOptions::only
   bool interrupted = false;
   uint64_t worker_deaths = 0;
 

@@ -14,8 +14,20 @@ int32_t Create(Generator& g, uint32_t flags) {
   return g.Made(ops::Make(Call::kTimerfdCreate, {ops::Int(g.random().Pick(kClocks)), flags}));
 }
 
+// Sets it to a time that has passed, or to the next nanosecond; now and then with an interval.
+void Expire(Generator& g, Fd fd) {
+  Random& r = g.random();
+  constexpr uint64_t kNear[] = {1, 1, 1000};
+  const bool absolute = r.OneIn(2);
+  const uint64_t nsec = absolute && r.OneIn(4) ? 999999999 : r.Pick(kNear);
+  const uint32_t every = r.Below(4);
+  g.Emit(ops::Make(Call::kTimerfdSettime, {fd.bits(), absolute ? kTfdTimerAbstime : 0, 0, nsec,
+                                           every == 1 ? kFarFuture : 0, every == 2 ? r.Pick(kNear) : 0}));
+}
+
 void Ready(Generator& g, const Shadow::File& file) {
   Random& r = g.random();
+  if (file.number >= 0 && r.OneIn(4)) return Expire(g, g.Operand(file.number));
   if (file.number >= 0) g.Emit(ops::Ticks(g.Operand(file.number), r.OneIn(16) ? r.Below(3) : 1 + r.Below(3)));
 }
 
@@ -47,12 +59,19 @@ void Edges(Generator& g, int32_t ep) {
   if (n < 0) return;
   const Fd fd = g.Operand(n);
   if (r.OneIn(3)) {
-    const uint64_t every = r.OneIn(2) ? kFarFuture : 0;
-    g.Emit(ops::Make(Call::kTimerfdSettime, {fd.bits(), 0, kFarFuture, 0, every, 0}));
+    const uint32_t every = r.Below(4);
+    g.Emit(ops::Make(Call::kTimerfdSettime,
+                     {fd.bits(), 0, kFarFuture, 0, every == 1 ? kFarFuture : 0, every == 2 ? uint64_t{1} : 0}));
   }
   g.Emit(ops::Add(g.Operand(ep), fd, kIn | (r.OneIn(2) ? kEt : 0) | (r.OneIn(4) ? kOneshot : 0), g.Data()));
   for (uint32_t i = r.Between(2, 6); i > 0; --i) {
-    switch (r.Below(6)) {
+    switch (r.Below(8)) {
+      case 6:
+        Expire(g, fd);
+        break;
+      case 7:
+        g.Emit(ops::Make(Call::kTimerfdGettime, {g.Mistaken(n).bits()}));
+        break;
       case 0:
       case 1:
         g.Emit(ops::Ticks(fd, r.OneIn(8) ? 0 : r.Below(8) + 1));

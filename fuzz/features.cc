@@ -1,22 +1,22 @@
 #include "fuzz/features.h"
 
-#include <bit>
-
 #include "model/abi.h"
 #include "model/trace.h"
 
 namespace pollux {
 namespace {
 
-// Bits 0 to 31: the calls. Creating an instance and epoll_ctl itself are no features: without them nothing is left.
-static_assert(kCalls <= 32);
-constexpr Features Of(Call call) {
-  return call == Call::kEpollCreate1 || call == Call::kEpollCtl ? 0 : Features{1} << static_cast<int>(call);
+// Bits 0 to 95: the calls. Creating an instance and epoll_ctl itself are no features: without them nothing is left.
+constexpr size_t kHabits = 96;
+static_assert(kCalls <= kHabits);
+Features Bit(size_t bit) { return Features(1) << bit; }
+Features Of(Call call) {
+  return call == Call::kEpollCreate1 || call == Call::kEpollCtl ? Features() : Bit(static_cast<size_t>(call));
 }
 
-enum Habit : int {
-  kMask0 = 32,  // one for each entry of kMaskBits
-  kModify = 44,
+enum Habit : size_t {
+  kMask0 = kHabits,  // one for each entry of kMaskBits
+  kModify = kMask0 + 12,
   kDelete,
   kOddOp,
   kBadEvent,
@@ -34,8 +34,8 @@ enum Habit : int {
   kDatagramFault,
   kEnd,
 };
-static_assert(kEnd <= 64);
-constexpr Features Of(Habit habit) { return Features{1} << habit; }
+static_assert(kEnd <= Features().size());
+Features Of(Habit habit) { return Bit(habit); }
 
 constexpr uint32_t kMaskBits[] = {kEt,    kOneshot, kExclusive, kOut,    kIn,     kPri | kRdband | kMsg,
                                   kRdhup, kRdnorm,  kWrnorm,    kWrband, kWakeup, kErr | kHup};
@@ -46,12 +46,12 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
   switch (op.call) {
     case Call::kEpollCtl:
       for (size_t i = 0; i < std::size(kMaskBits); ++i) {
-        if ((op.u32(4) & kMaskBits[i]) != 0) f |= Features{1} << (kMask0 + i);
+        if ((op.u32(4) & kMaskBits[i]) != 0) f |= Bit(kMask0 + i);
       }
       f |= op.num(1) == kCtlMod   ? Of(kModify)
            : op.num(1) == kCtlDel ? Of(kDelete)
            : op.num(1) != kCtlAdd ? Of(kOddOp)
-                                  : 0;
+                                  : Features();
       if (op.num(1) != kCtlDel && op.mem(3).kind() != Memory::kGood) f |= Of(kBadEvent);
       if (!op.fd(2).literal()) {
         const Call creator = ops[op.fd(2).op()].call;
@@ -98,20 +98,23 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
 }  // namespace
 
 Features FeaturesOf(const std::vector<Op>& ops) {
-  Features f = 0;
+  Features f;
   for (const Op& op : ops) f |= FeaturesOf(op, ops);
   return f;
 }
 
 Features OneFeature(Features features, Random* random) {
-  if (features == 0) return 0;
-  for (uint32_t n = random->Below(static_cast<uint32_t>(std::popcount(features))); n > 0; --n) features &= features - 1;
-  return features & (~features + 1);
+  if (features.none()) return {};
+  uint32_t left = random->Below(static_cast<uint32_t>(features.count()));
+  for (size_t bit = 0;; ++bit) {
+    if (features[bit] && left-- == 0) return Bit(bit);
+  }
 }
 
 void Strip(Features one, std::vector<Op>* ops) {
-  const int bit = std::countr_zero(one);
-  if (bit >= kMask0 && bit < kMask0 + static_cast<int>(std::size(kMaskBits))) {
+  size_t bit = 0;
+  while (bit < one.size() && !one[bit]) ++bit;
+  if (bit >= kMask0 && bit < kMask0 + std::size(kMaskBits)) {
     for (Op& op : *ops) {
       if (op.call == Call::kEpollCtl) op.arg[4] &= ~uint64_t{kMaskBits[bit - kMask0]};
     }
@@ -122,7 +125,7 @@ void Strip(Features one, std::vector<Op>* ops) {
     any = false;
     std::vector<bool> drop(ops->size());
     for (size_t i = 0; i < ops->size(); ++i) {
-      drop[i] = (FeaturesOf((*ops)[i], *ops) & one) != 0;
+      drop[i] = (FeaturesOf((*ops)[i], *ops) & one).any();
       any |= drop[i];
     }
     if (any) *ops = WithoutOps(*ops, drop);

@@ -30,6 +30,27 @@ const Habits* HabitsOf(FileKind kind) {
   return by_kind[static_cast<size_t>(kind)];
 }
 
+uint64_t KindsOf(std::span<const std::string> types) {
+  uint64_t kinds = 0;
+  for (const std::string& type : types) {
+    const uint64_t before = kinds;
+    for (const Habits* habits : kAll) {
+      if (habits->type == type) kinds |= uint64_t{1} << static_cast<int>(habits->kind);
+    }
+    if (kinds == before) return 0;
+  }
+  return kinds;
+}
+
+std::string TypeNames() {
+  std::string names;
+  for (size_t i = 0; i < std::size(kAll); ++i) {
+    if (i > 0 && kAll[i]->type == kAll[i - 1]->type) continue;
+    names += (names.empty() ? "" : ", ") + std::string(kAll[i]->type);
+  }
+  return names;
+}
+
 uint32_t InOrOut(Random* random) {
   const uint32_t r = random->Below(8);
   return r < 5 ? kIn : r < 7 ? kIn | kOut : kOut;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "fuzz/generator.h"
@@ -34,6 +35,10 @@ struct Habits {
 };
 
 std::span<const Habits* const> AllHabits();
+// The kinds of these types, bit k for kind k; 0 if one of them does not exist.
+uint64_t KindsOf(std::span<const std::string> types);
+// The types, comma separated.
+std::string TypeNames();
 // Of that kind, or nullptr: epolls and refused files have none.
 const Habits* HabitsOf(FileKind kind);
 

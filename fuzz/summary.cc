@@ -14,17 +14,20 @@ std::string ToJson(const Summary& s) {
     divergences.push_back(
         {{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops}, {"path", f.path}});
   }
-  const nlohmann::ordered_json json = {{"target", s.target},
-                                       {"profile", s.profile},
-                                       {"seconds", s.seconds},
-                                       {"traces", s.traces},
-                                       {"ops", s.ops},
-                                       {"ops_per_second", s.ops_per_second()},
-                                       {"divergences", divergences},
-                                       {"inconclusive", s.inconclusive},
-                                       {"skipped", s.skipped},
-                                       {"rules_hit", s.rules_hit},
-                                       {"rules_total", s.rules_total}};
+  nlohmann::ordered_json json = {{"target", s.target},
+                                 {"profile", s.profile},
+                                 {"seconds", s.seconds},
+                                 {"traces", s.traces},
+                                 {"ops", s.ops},
+                                 {"ops_per_second", s.ops_per_second()},
+                                 {"divergences", divergences},
+                                 {"inconclusive", s.inconclusive},
+                                 {"skipped", s.skipped},
+                                 {"rules_hit", s.rules_hit},
+                                 {"rules_total", s.rules_total}};
+  for (const TypeRules& t : s.type_rules) {
+    json["types"][t.type] = {{"rules_hit", t.hit}, {"rules_total", t.total}, {"missed", t.missed}};
+  }
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
@@ -47,6 +50,11 @@ std::string ToText(const Summary& s) {
   list("not reproducible: ", s.unreproducible, true);
   for (const auto& [reason, n] : s.inconclusive) absl::StrAppend(&text, "inconclusive: ", n, " ", reason, "\n");
   for (const auto& [reason, n] : s.skipped) absl::StrAppend(&text, "skipped: ", n, " ", reason, "\n");
+  for (const TypeRules& t : s.type_rules) {
+    absl::StrAppend(&text, t.type, ": ", t.hit, " of ", t.total, " rules");
+    for (const std::string& id : t.missed) absl::StrAppend(&text, id == t.missed.front() ? "; not " : ", ", id);
+    absl::StrAppend(&text, "\n");
+  }
   if (s.worker_deaths > 0) absl::StrAppend(&text, "workers that died: ", s.worker_deaths, "\n");
   if (s.findings.empty() && s.unreproducible.empty()) absl::StrAppend(&text, "no divergence\n");
   if (s.interrupted) absl::StrAppend(&text, "interrupted\n");

@@ -339,12 +339,31 @@ class Supervisor {
     }
   }
 
+  bool Hit(size_t rule) const {
+    return std::any_of(blocks_.begin(), blocks_.end(),
+                       [rule](const WorkerBlock* b) { return b->rules[rule].load() != 0; });
+  }
+
   size_t RulesHit() const {
     size_t hit = 0;
-    for (size_t r = 1; r < kRules; ++r) {
-      hit += std::any_of(blocks_.begin(), blocks_.end(), [r](const WorkerBlock* b) { return b->rules[r].load() != 0; });
-    }
+    for (size_t r = 1; r < kRules; ++r) hit += Hit(r);
     return hit;
+  }
+
+  // The rules whose id begins with the type: "pipe.eof".
+  TypeRules RulesOf(const std::string& type) const {
+    TypeRules rules = {.type = type};
+    for (size_t r = 1; r < kRules; ++r) {
+      const std::string_view id = Info(static_cast<Rule>(r)).id;
+      if (!id.starts_with(type + ".")) continue;
+      ++rules.total;
+      if (Hit(r)) {
+        ++rules.hit;
+      } else {
+        rules.missed.emplace_back(id);
+      }
+    }
+    return rules;
   }
 
   void Progress() {
@@ -361,6 +380,7 @@ class Supervisor {
     summary_.interrupted = interrupts > 0;
     summary_.rules_hit = RulesHit();
     summary_.rules_total = kRules - 1;
+    for (const std::string& type : options_.only) summary_.type_rules.push_back(RulesOf(type));
     for (const WorkerBlock* block : blocks_) {
       const WorkerBlock& b = *block;
       summary_.traces += b.traces.load();

@@ -18,7 +18,14 @@ void TameTimer(Op* op) {
   const int64_t sec = static_cast<int64_t>(op->arg[2]), nsec = static_cast<int64_t>(op->arg[3]);
   const bool armed = sec >= 0 && nsec >= 0 && nsec < 1000000000 && (sec > 0 || nsec > 0);
   if (!armed) return;
-  op->arg[1] &= ~uint64_t{kTfdTimerAbstime | kTfdTimerCancelOnSet};
+  op->arg[1] &= ~uint64_t{kTfdTimerCancelOnSet};
+  if (ExpiresAtOnce(op->u32(1), sec, nsec)) {
+    const int64_t every = static_cast<int64_t>(op->arg[4]);
+    if (every > 0) op->arg[4] = std::max<uint64_t>(op->arg[4], kFarFuture);
+    if (every == 0 && op->arg[5] > kNearNanoseconds && op->arg[5] < 1000000000) op->arg[5] = kNearNanoseconds;
+    return;
+  }
+  op->arg[1] &= ~uint64_t{kTfdTimerAbstime};
   op->arg[2] = std::max<uint64_t>(op->arg[2], kFarFuture);
 }
 

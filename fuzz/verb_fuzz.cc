@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fuzz/campaign.h"
+#include "fuzz/habits.h"
 #include "fuzz/verbs.h"
 
 namespace pollux {
@@ -42,6 +43,9 @@ int Fuzz(Args* args) {
   if (args->time.empty() && (c.ops > 0 || c.stop_after > 0)) c.seconds = 0;
   if (c.jobs < 1 || c.jobs > 256) return UsageError(absl::StrCat("--jobs ", c.jobs, ": expected 1 to 256"));
   c.sleeps = !args->no_sleeps;
+  for (const std::string& type : c.only) {
+    if (KindsOf({&type, 1}) == 0) return UsageError(absl::StrCat("--only ", type, ": expected one of ", TypeNames()));
+  }
   const absl::StatusOr<Summary> summary = RunCampaign(c);
   if (!summary.ok()) return StatusError(summary.status());
   std::fputs(ToText(*summary).c_str(), stderr);
@@ -65,6 +69,7 @@ Action FuzzVerb(CLI::App* verb) {
   verb->add_option("--ops", c.ops, "how many ops are executed");
   verb->add_option("--jobs", c.jobs, "worker processes")->capture_default_str();
   verb->add_option("--seed", c.seed, "makes --jobs 1 --ops N on a model target repeatable");
+  verb->add_option("--only", c.only, "types of file that traces use: " + TypeNames())->delimiter(',');
   verb->add_option("--corpus", c.corpus, "a folder of traces to begin with; new ones are added");
   verb->add_option("--artifacts", c.artifacts, "where findings are written")->capture_default_str();
   verb->add_option("--stop-after", c.stop_after, "end after so many findings");

@@ -21,6 +21,7 @@
 #include "fuzz/corpus.h"
 #include "fuzz/features.h"
 #include "fuzz/feedback.h"
+#include "fuzz/habits.h"
 #include "fuzz/mutator.h"
 #include "fuzz/tame.h"
 #include "fuzz/watched.h"
@@ -58,7 +59,7 @@ class Worker {
         model_(std::move(model)),
         watched_(target_.get(), model_.get(), &feedback_),
         checker_(&watched_, model_.get()),
-        generator_(GeneratorOptions{.sleeps = options.campaign.sleeps}),
+        generator_(GeneratorOptions{.sleeps = options.campaign.sleeps, .only = KindsOf(options.campaign.only)}),
         mutator_(&generator_),
         random_(options.seed),
         corpus_(options.corpus),
@@ -171,7 +172,7 @@ class Worker {
     if (kinds_.empty()) return;
     if (!random_.OneIn(2)) return;
     for (const auto& [key, seen] : kinds_) {
-      if (seen.count >= kCommon && seen.features != 0) Strip(OneFeature(seen.features, &random_), &ops_);
+      if (seen.count >= kCommon && seen.features.any()) Strip(OneFeature(seen.features, &random_), &ops_);
     }
   }
 
@@ -249,7 +250,7 @@ class Worker {
 
   struct Seen {
     uint64_t count = 0;
-    Features features = 0;  // what all its traces have in common
+    Features features;  // what all its traces have in common
   };
 
   WorkerOptions options_;

@@ -103,6 +103,18 @@ inline constexpr int32_t kClockBoottime = 7;
 inline constexpr uint32_t kTfdTimerAbstime = 1;
 inline constexpr uint32_t kTfdTimerCancelOnSet = 2;
 
+// Which timers have one outcome: those that expire at once, and those that do not while a trace runs. Seconds and
+// nanoseconds.
+inline constexpr int64_t kNearNanoseconds = 1000;
+inline constexpr int64_t kFarSeconds = 1000;
+// Set to this time with TIMER_ABSTIME or without, a timer has expired before anybody can look. No clock of timerfd
+// stands in its first second.
+constexpr bool ExpiresAtOnce(uint32_t flags, int64_t sec, int64_t nsec) {
+  if (sec == 0 && nsec == 0) return false;
+  return sec == 0 && ((flags & kTfdTimerAbstime) != 0 || nsec <= kNearNanoseconds);
+}
+constexpr bool NearInterval(int64_t sec, int64_t nsec) { return sec == 0 && nsec > 0 && nsec <= kNearNanoseconds; }
+
 // --- Error numbers -------------------------------------------------------------------------------------------
 
 enum Errno : int16_t {

@@ -232,6 +232,7 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kOpen, "open", Yields::kDescriptor, kOpenArgs},
       {Call::kPrlimit, "prlimit", Yields::kValue, kPrlimitArgs},
       {Call::kWatches, "watches", Yields::kValue, kWatchesArgs},
+      {Call::kTimerfdGettime, "timerfd_gettime", Yields::kInterval, kFdArgs},
   }};
   for (CallSpec& spec : table) {
     spec.outputs = spec.yields == Yields::kTwo ? 2 : spec.yields == Yields::kDescriptor ? 1 : 0;

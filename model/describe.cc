@@ -64,6 +64,8 @@ class Describer {
         break;
       case FileType::kTimerfd:
         t = "timerfd, " + std::to_string(s_.timerfds[f.object].ticks) + " ticks";
+        if (const auto& every = s_.timerfds[f.object].interval; every[0] != 0 || every[1] != 0) t += ", periodic";
+        if (s_.timerfds[f.object].expired) t += ", expired";
         break;
       case FileType::kUnix: {
         const Socket& s = s_.sockets[f.object];

@@ -69,6 +69,8 @@ void Model::Run(const Op& op, Outcome* out) {
       return TimerfdCreate(op, out);
     case Call::kTimerfdSettime:
       return TimerfdSettime(op, out);
+    case Call::kTimerfdGettime:
+      return TimerfdGettime(op, out);
     case Call::kTimerfdTicks:
       return TimerfdTicks(op, out);
     case Call::kMemfdCreate:

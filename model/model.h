@@ -161,7 +161,9 @@ class Model {
   // timerfd.cc
   void TimerfdCreate(const Op& op, Outcome* out);
   void TimerfdSettime(const Op& op, Outcome* out);
+  void TimerfdGettime(const Op& op, Outcome* out);
   void TimerfdTicks(const Op& op, Outcome* out);
+  void TimerExpires(Id timer);
   uint32_t TimerfdMask(const File& file);
   void TimerfdWait(const File& file, Queues* queues);
   void TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out);

@@ -52,8 +52,9 @@ enum class Call : uint8_t {
   kOpen,            // open(0 which, 1 flags): which of a few files that exist on every Linux (enum Which)
   kPrlimit,         // prlimit(NOFILE, 0 n): numbers below n may be opened
   kWatches,         // watches(0 n): n more watches fit under fs.epoll.max_user_watches
+  kTimerfdGettime,  // timerfd_gettime(0 fd) = 0, interval seconds, nanoseconds
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kWatches) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kTimerfdGettime) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -153,6 +154,7 @@ enum class Yields : uint8_t {
   kRevents,     // one revents per polled descriptor
   kItems,       // fdinfo records
   kParams,      // 0, usecs, budget, prefer
+  kInterval,    // 0, seconds, nanoseconds
 };
 
 inline constexpr size_t kMaxArgs = 10;

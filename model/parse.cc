@@ -342,6 +342,8 @@ class Parser : private Scanner {
         return Values(2, "two descriptors' numbers", outcome);
       case Yields::kParams:
         return Values(4, "0, usecs, budget, prefer", outcome);
+      case Yields::kInterval:
+        return Values(3, "0, seconds, nanoseconds", outcome);
       case Yields::kPayload:
         if (!Values(1, "an integer", outcome)) return false;
         outcome->has_payload = TakeWord("u64");

@@ -170,6 +170,9 @@ struct Eventfd {
 
 struct Timerfd {
   uint64_t ticks = 0;
+  bool expired = false;             // and not restarted since
+  int64_t interval[2] = {};         // of a periodic timer: seconds, nanoseconds
+  int32_t clock = kClockMonotonic;  // CLOCK_*
   List queue;
 };
 

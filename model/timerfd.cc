@@ -1,4 +1,4 @@
-// timerfd: expirations pending, through the operations that no clock decides (fs/timerfd.c).
+// timerfd: expirations pending (fs/timerfd.c), of timers whose time has come or is far away: no clock decides.
 
 #include "model/memory.h"
 #include "model/model.h"
@@ -6,8 +6,12 @@
 namespace pollux {
 namespace {
 
-// A timer further away than this does not expire while a trace runs, in seconds.
-constexpr int64_t kFar = 1000;
+void Skip(const char* why, Outcome* out) { out->Clear(), out->kind = Outcome::kSkipped, out->note = why; }
+
+// An interval that no clock which counts from the start of the machine has reached, in seconds.
+constexpr int64_t kFarDays = 1000000000;
+
+bool Periodic(const Timerfd& t) { return t.interval[0] != 0 || t.interval[1] != 0; }
 
 }  // namespace
 
@@ -15,13 +19,11 @@ void Model::TimerfdCreate(const Op& op, Outcome* out) {
   const int32_t clock = op.num(0);
   const uint32_t flags = op.u32(1);
   const bool known = clock == kClockMonotonic || clock == kClockRealtime || clock == kClockBoottime;
-  if (clock == 8 || clock == 9) {
-    out->Clear(), out->kind = Outcome::kSkipped, out->note = "timerfd_create: alarm clocks need a capability";
-    return;
-  }
+  if (clock == 8 || clock == 9) return Skip("timerfd_create: alarm clocks need a capability", out);
   if (rules_(Rule::kTimerfdCreate, !known || (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
   const Id id = state_.timerfds.New();
+  state_.timerfds[id].clock = clock;
   Open(NewFile(FileType::kTimerfd, kORdwr | (flags & kONonblock), id), (flags & kOCloexec) != 0, out);
 }
 
@@ -36,13 +38,49 @@ void Model::TimerfdSettime(const Op& op, Outcome* out) {
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
   const File& f = state_.files[id];
   if (rules_(Rule::kTimerfdNot, f.type != FileType::kTimerfd, id)) return out->Error(kEINVAL);
-  const bool disarms = t[0] == 0 && t[1] == 0;
-  if (!disarms && (flags != 0 || t[0] < kFar)) {
-    out->Clear(), out->kind = Outcome::kSkipped, out->note = "timerfd_settime: a timer that may expire";
-    return;
+  Timerfd& timer = state_.timerfds[f.object];
+  const bool armed = t[0] != 0 || t[1] != 0, periodic = t[2] != 0 || t[3] != 0;
+  const bool at_once = ExpiresAtOnce(flags, t[0], t[1]);
+  if (armed && (flags & kTfdTimerCancelOnSet) != 0) {
+    return Skip("timerfd_settime: a timer that a change of the clock cancels", out);
   }
-  if (rules_(Rule::kTimerfdSettimeClears, true, f.object)) state_.timerfds[f.object].ticks = 0;
+  if (armed && !at_once && ((flags & kTfdTimerAbstime) != 0 || t[0] < kFarSeconds)) {
+    return Skip("timerfd_settime: a timer that may expire", out);
+  }
+  // How often it has expired since then: since the epoch, that is what day it is.
+  const bool dated = timer.clock == kClockRealtime && (flags & kTfdTimerAbstime) != 0;
+  if (at_once && periodic && !NearInterval(t[2], t[3]) && (dated || t[2] < kFarDays)) {
+    return Skip("timerfd_settime: an interval that may have passed", out);
+  }
+  if (rules_(Rule::kTimerfdSettimeClears, true, f.object)) timer.ticks = 0;
+  timer.expired = false;
+  timer.interval[0] = t[2], timer.interval[1] = t[3];
   out->Value(0);
+  if (rules_(Rule::kTimerfdExpires, at_once, f.object)) TimerExpires(f.object);
+}
+
+// timerfd_triggered(). A periodic timer stands still from here on until somebody restarts it (R4.9.2).
+void Model::TimerExpires(Id id) {
+  Timerfd& t = state_.timerfds[id];
+  ++t.ticks, t.expired = true;
+  if (rules_(Rule::kTimerfdExpiryWakes, true, id)) Notify(t.queue, kIn);
+}
+
+// do_timerfd_gettime(): it restarts an expired periodic timer, as a read does. Where the interval is long nobody can
+// tell.
+void Model::TimerfdGettime(const Op& op, Outcome* out) {
+  const Id id = Usable(op.num(0));
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  const File& f = state_.files[id];
+  if (rules_(Rule::kTimerfdNot, f.type != FileType::kTimerfd, id)) return out->Error(kEINVAL);
+  Timerfd& t = state_.timerfds[f.object];
+  const bool restarts = t.expired && Periodic(t);
+  if (restarts && NearInterval(t.interval[0], t.interval[1])) {
+    return Skip("timerfd_gettime: nobody sees when the timer has expired again", out);
+  }
+  if (restarts) t.expired = false;
+  out->Clear(), out->nvalues = 3;
+  out->value[1] = t.interval[0], out->value[2] = t.interval[1];
 }
 
 void Model::TimerfdTicks(const Op& op, Outcome* out) {
@@ -74,13 +112,18 @@ void Model::TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out
   }
   const uint64_t ticks = t.ticks;
   t.ticks = 0;
+  const bool restarts = rules_(Rule::kTimerfdReadRestarts, t.expired && Periodic(t), file.object);
+  const bool expires = restarts && NearInterval(t.interval[0], t.interval[1]);
+  t.expired = false;
+  // The interval has passed when the call returns; nobody knows how often before.
+  if (expires) TimerExpires(file.object);
   const int64_t room = Copyable(memory, true);
   if (Has(Quirk::kTimerfdReadFaults) && room < 8) return out->Error(kEFAULT);
   if (rules_(Rule::kMemoryFault, room == 0)) return out->Error(kEFAULT);
   // copy_to_iter(): what could be copied is the result.
   if (rules_(Rule::kTimerfdReadPartial, room < 8)) return out->Value(room);
   out->Value(8);
-  out->has_payload = true, out->payload = ticks;
+  if (!expires) out->has_payload = true, out->payload = ticks;
 }
 
 }  // namespace pollux

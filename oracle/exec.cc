@@ -217,6 +217,7 @@ Exec::~Exec() {
 }
 
 void Exec::Reset() {
+  near_timers_ = false;
   syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
   if (limit_ != kTraceLimit) [[unlikely]] {
     SetLimit(kTraceLimit);
@@ -472,6 +473,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       c->timer.it_value = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
       c->timer.it_interval = {static_cast<time_t>(op.arg[4]), static_cast<long>(op.arg[5])};
       return set(SYS_timerfd_settime, fd, op.u32(1), address(&c->timer), 0);
+    case Call::kTimerfdGettime:
+      return set(SYS_timerfd_gettime, fd, address(&c->timer));
     case Call::kTimerfdTicks:
       c->word = op.arg[1];
       return set(SYS_ioctl, fd, kTfdIocSetTicks, address(&c->word));
@@ -516,6 +519,7 @@ void Exec::Run(const Op& op, Outcome* out) {
   const long result = InvokeMarked(call_, &blocked);
   out->Clear();
   Collect(op, call_, result, out);
+  AwaitExpiry(op, result);
   if (blocked) [[unlikely]] {
     out->Clear();
     out->kind = Outcome::kBlocked;
@@ -565,6 +569,10 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
       out->clobbered = params.pad != 0;
       break;
     }
+    case Call::kTimerfdGettime:
+      out->nvalues = 3;
+      out->value[1] = c.timer.it_interval.tv_sec, out->value[2] = c.timer.it_interval.tv_nsec;
+      break;
     case Call::kPoll: {
       out->kind = Outcome::kRecords;
       out->records.resize(op.npoll);
@@ -639,6 +647,24 @@ void Exec::CollectBytes(const Op& op, const SystemCall& c, long result, Outcome*
     }
   }
   CheckPaint(c, used, out);
+}
+
+// --- Timers ----------------------------------------------------------------------------------------------------------
+
+// The expiration of a timer that was set to the past, or restarted with an interval that has passed, is part of the op:
+// it comes by interrupt a moment later. poll(2) on the timer waits for it and changes nothing.
+void Exec::AwaitExpiry(const Op& op, long result) {
+  const int fd = op.fd(0).number();
+  if (op.call == Call::kTimerfdSettime) {
+    if (result != 0 || !ExpiresAtOnce(op.u32(1), call_.timer.it_value.tv_sec, call_.timer.it_value.tv_nsec)) return;
+    near_timers_ |= NearInterval(call_.timer.it_interval.tv_sec, call_.timer.it_interval.tv_nsec);
+  } else if (!near_timers_ || op.call != Call::kRead || result == -EAGAIN || !NearPeriodic(fd)) {
+    return;
+  }
+  constexpr int kLongest = 1000;  // ms; a kernel that loses the expiration shows it in what follows
+  pollfd timer = {fd, POLLIN, 0};
+  const timespec longest = {kLongest / 1000, 0};
+  syscall(SYS_ppoll, &timer, 1, &longest, nullptr, 8);
 }
 
 // --- fdinfo ----------------------------------------------------------------------------------------------------------
@@ -723,6 +749,22 @@ void Exec::Fdinfo(int fd, Outcome* out) {
   std::sort(out->records.begin(), out->records.end(), [](const Record& a, const Record& b) {
     return a.fd != b.fd ? a.fd < b.fd : a.data != b.data ? a.data < b.data : a.events < b.events;
   });
+}
+
+// Is it a timer with a near interval? Its fdinfo tells without restarting it.
+bool Exec::NearPeriodic(int fd) {
+  const long info = OpenFdinfo(fd);
+  if (info < 0) return false;
+  const long size = ReadFdinfo(static_cast<int>(info));
+  close(static_cast<int>(info));
+  const std::string_view text(text_.data(), static_cast<size_t>(std::max(size, 0L)));
+  constexpr std::string_view kLabel = "it_interval: (";
+  const size_t at = text.find(kLabel);
+  if (at == std::string_view::npos) return false;
+  const char *p = text.data() + at + kLabel.size(), *end = text.data() + text.size();
+  const uint64_t sec = Parse(&p, end, 10);
+  if (!Expect(&p, end, ",")) return false;
+  return NearInterval(static_cast<int64_t>(sec), static_cast<int64_t>(Parse(&p, end, 10)));
 }
 
 // The open fdinfo file, or -errno. It takes a number for a moment; where there is none left the soft limit is lifted.

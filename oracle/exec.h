@@ -132,6 +132,8 @@ class Exec {
   void Fdinfo(int fd, Outcome* out);
   long OpenFdinfo(int fd);
   long ReadFdinfo(int fd);
+  void AwaitExpiry(const Op& op, long result);
+  bool NearPeriodic(int fd);
   bool SetLimit(rlim_t soft);
   void Compact();
 
@@ -151,7 +153,8 @@ class Exec {
   rlimit original_limit_ = {};
   sigset_t original_mask_ = {};
   rlim_t limit_ = 0, highest_limit_ = 0;
-  std::vector<char> text_;  // of fdinfo
+  std::vector<char> text_;    // of fdinfo
+  bool near_timers_ = false;  // the trace has set a timer with a near interval
 };
 
 }  // namespace pollux

@@ -322,6 +322,7 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kTimerfdCreate, {kClockMonotonic, kONonblock}), 12);
     EXPECT_EQ(value(Call::kTimerfdSettime, {N(12), 0, 1000, 0, 1000, 0}), 0);
     value(Call::kTimerfdTicks, {N(12), 5});
+    EXPECT_EQ(value(Call::kTimerfdGettime, {N(12)}), 0);
     EXPECT_EQ(value(Call::kMemfdCreate, {1}), 13);
     EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kDirectory), kODirectory}), 14);
     EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kRegular), kODirectory}), -kENOTDIR);

@@ -105,13 +105,26 @@ static struct timespec *timespec(long long sec, long long nsec) {
 )",
      ""},
     {"timer", R"(
+static struct itimerspec timer_value;
+
 static struct itimerspec *timer(long long sec, long long nsec, long long interval_sec, long long interval_nsec) {
-  static struct itimerspec t;
+  struct itimerspec t;
   t.it_value.tv_sec = sec;
   t.it_value.tv_nsec = nsec;
   t.it_interval.tv_sec = interval_sec;
   t.it_interval.tv_nsec = interval_nsec;
-  return &t;
+  timer_value = t;
+  return &timer_value;
+}
+)",
+     ""},
+    {"expires", R"(
+/* A timer set to the past expires by interrupt, a moment later. */
+static void expires(int fd) {
+  struct pollfd timer_fd;
+  timer_fd.fd = fd;
+  timer_fd.events = POLLIN;
+  poll(&timer_fd, 1, 1000);
 }
 )",
      ""},
@@ -243,6 +256,18 @@ static void record(int index, uint32_t events, uint64_t data) {
   const uint64_t got_data = e.data.u64;
   EXPECT_EQ(got, events) << "record " << index;
   EXPECT_EQ(got_data, data) << "record " << index;
+}
+)"},
+    {"is_interval", R"(
+static void is_interval(long sec, long nsec) {
+  if (timer_value.it_interval.tv_sec != sec) differs("has the interval, in seconds,", timer_value.it_interval.tv_sec);
+  if (timer_value.it_interval.tv_nsec != nsec) differs("has the interval, in ns,", timer_value.it_interval.tv_nsec);
+}
+)",
+     R"(
+static void is_interval(long sec, long nsec) {
+  EXPECT_EQ(timer_value.it_interval.tv_sec, sec);
+  EXPECT_EQ(timer_value.it_interval.tv_nsec, nsec);
 }
 )"},
     {"payload", R"(
@@ -753,6 +778,8 @@ class Body {
       case Call::kTimerfdSettime:
         return "SYS_timerfd_settime, " + Fd(0) + ", " + Int(1) + ", timer(" + Long(2) + ", " + Long(3) + ", " +
                Long(4) + ", " + Long(5) + "), NULL";
+      case Call::kTimerfdGettime:
+        return "SYS_timerfd_gettime, " + Fd(0) + ", timer(0, 0, 0, 0)";
       case Call::kTimerfdTicks:
         return "SYS_ioctl, " + Fd(0) + ", SET_TICKS, word(" + Hex(op_.arg[1]) + ")";
       case Call::kMemfdCreate:
@@ -807,6 +834,11 @@ class Body {
         if (want_.kind == Outcome::kValues && op_.mem(1).kind() == Memory::kGood) {
           text += "  is_params(" + Number(want_.value[1]) + ", " + Number(want_.value[2]) + ", " +
                   Number(want_.value[3]) + ");\n";
+        }
+        break;
+      case Yields::kInterval:
+        if (want_.kind == Outcome::kValues) {
+          text += "  is_interval(" + Number(want_.value[1]) + ", " + Number(want_.value[2]) + ");\n";
         }
         break;
       default:
@@ -880,6 +912,13 @@ int64_t HeldWatches(const State& state) {
   return held;
 }
 
+// Did the op end with the expiration of a timer?
+bool Expired(const Model& model, const Op& op) {
+  if (op.call != Call::kTimerfdSettime && op.call != Call::kRead) return false;
+  const File& file = model.state().files[model.FileAt(op.num(0))];
+  return file.type == FileType::kTimerfd && model.state().timerfds[file.object].expired;
+}
+
 std::string Quoted(std::string_view s) {
   std::string quoted = "\"";
   for (const char c : s) {
@@ -923,6 +962,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Body(op, outcomes[i], i).Statements();
+      if (Expired(*model, op)) statements[i] += "  expires(" + Number(op.num(0)) + ");\n";
     }
     bindings.Bind(trace.ops[i], outcomes[i]);
   }

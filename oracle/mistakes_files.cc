@@ -420,6 +420,42 @@ const std::vector<Mistake>& FileMistakes() {
          const bool fault = Reads(s) && out->kind == Outcome::kError && out->error == kEFAULT;
          if (fault) TheTimerfd(s).ticks = static_cast<uint64_t>(s.memo);
        }},
+      {"timerfd.absolute-as-relative",
+       "timerfd",
+       "an absolute time is taken for a span: one that has passed does not expire at once",
+       {Rule::kTimerfdExpires},
+       [](Scene& s) { return s.value && (s.op.u32(1) & kTfdTimerAbstime) == 0; }},
+      {"timerfd.keeps-firing",
+       "timerfd",
+       "a periodic timer goes on notifying before it is read",
+       {},
+       nullptr,
+       [](Scene& s) {
+         if (!s.Calls(Call::kEpollWait)) return;
+         for (Id id = 1; id < s.state().timerfds.size(); ++id) {
+           Timerfd& t = s.state().timerfds[id];
+           if (t.expired && NearInterval(t.interval[0], t.interval[1])) s.model.Notify(t.queue, kIn);
+         }
+       }},
+      {"timerfd.gettime-clears",
+       "timerfd",
+       "timerfd_gettime takes the ticks",
+       {},
+       nullptr,
+       nullptr,
+       [](Scene& s, Outcome* out) {
+         if (s.Calls(Call::kTimerfdGettime) && out->kind == Outcome::kValues) TheTimerfd(s).ticks = 0;
+       }},
+      {"timerfd.rearm-expired",
+       "timerfd",
+       "settime leaves the expirations of the old setting to be read",
+       {},
+       nullptr,
+       [](Scene& s) { s.memo = static_cast<int64_t>(TheTimerfd(s).ticks); },
+       [](Scene& s, Outcome* out) {
+         if (!s.Calls(Call::kTimerfdSettime) || out->kind != Outcome::kValues) return;
+         TheTimerfd(s).ticks += static_cast<uint64_t>(s.memo);
+       }},
   };
   return mistakes;
 }

@@ -79,9 +79,19 @@ const std::vector<Side>& Sides() {
 std::vector<Outcome> Play(const Side& side, const std::vector<Op>& ops) {
   std::vector<Outcome> outcomes(ops.size());
   Bindings bindings;
+  Model model(side.target->profile(), side.target->facts());
+  Outcome allowed;
   side.target->Reset();
   for (size_t i = 0; i < ops.size(); ++i) {
-    side.target->Run(bindings.Resolve(ops[i]), &outcomes[i]);
+    const Op op = bindings.Resolve(ops[i]);
+    if (Refused(op) == nullptr) model.Run(op, &allowed);
+    if (Refused(op) != nullptr || allowed.kind == Outcome::kSkipped) {
+      outcomes[i].kind = Outcome::kSkipped;
+    } else {
+      side.target->Run(op, &outcomes[i]);
+      // How often a timer has expired is up to the clock.
+      if (!allowed.has_payload) outcomes[i].has_payload = false, outcomes[i].payload = 0;
+    }
     bindings.Bind(ops[i], outcomes[i]);
   }
   return outcomes;

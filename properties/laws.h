@@ -37,7 +37,7 @@ struct Side {
 };
 const std::vector<Side>& Sides();
 
-// Runs the ops from Reset on.
+// Runs the ops from Reset on; what the model does not know, as a clock would decide it, is left out.
 std::vector<Outcome> Play(const Side& side, const std::vector<Op>& ops);
 // The annotated trace, and which side it ran on.
 std::string Story(const Side& side, const std::vector<Op>& ops, const std::vector<Outcome>& outcomes);
