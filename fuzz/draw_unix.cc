@@ -112,7 +112,61 @@ void DgramPeer(Generator& g, int32_t ep) {
   }
 }
 
-constexpr Scene kScenes[] = {{4, &Edges}};
+// A listener, who connects to it, and what passes between them (R4.5.2, R4.5.6).
+void Connections(Generator& g, int32_t ep) {
+  Random& r = g.random();
+  const int32_t type = r.OneIn(3) ? kSockSeqpacket : kSockStream;
+  constexpr uint32_t kMasks[] = {kIn, kIn | kEt, kOut | kEt, kIn | kOut | kEt, kIn | kOut, kRdhup | kEt, kPri | kEt};
+  const auto socket = [&] {
+    const int32_t n = g.Made(ops::Socket(type, kONonblock));
+    if (n >= 0 && r.Below(4) != 0) g.Emit(ops::Add(g.Operand(ep), g.Operand(n), r.Pick(kMasks), g.Data()));
+    return g.Operand(n);
+  };
+  const Fd listener = socket();
+  if (r.Below(16) != 0) g.Emit(ops::Bind(listener));
+  if (r.Below(16) != 0) g.Emit(ops::Listen(listener, r.OneIn(8) ? -1 : static_cast<int32_t>(r.Below(3))));
+  Fd client = socket(), accepted = client;
+  for (uint32_t i = r.Between(4, 12); i > 0; --i) {
+    const Fd any = r.OneIn(3) ? listener : r.OneIn(2) ? client : accepted;
+    switch (r.Below(12)) {
+      case 0:
+        client = socket();
+        [[fallthrough]];
+      case 1:
+      case 2:
+        g.Emit(ops::Connect(client, r.OneIn(8) ? any : listener));
+        break;
+      case 3:
+      case 4:
+        if (const int32_t n = g.Made(ops::Accept4(listener, kONonblock)); n >= 0) accepted = g.Operand(n);
+        break;
+      case 5:
+        g.Emit(ops::Send(r.OneIn(2) ? client : accepted, r.Below(3), kMsgDontwait));
+        break;
+      case 6:
+        g.Emit(r.OneIn(2) ? ops::Recv(any, 65536, kMsgDontwait) : ops::Recvfd(any));
+        break;
+      case 7: {
+        constexpr int32_t kOptions[] = {kSoError, kSoError, kSoSndbuf, kSoRcvlowat, kSoLinger, kTcpNodelay, kSoRcvbuf};
+        const int32_t option = r.Pick(kOptions);
+        if (r.OneIn(2)) g.Emit(ops::Setsockopt(any, option, static_cast<int32_t>(r.Skewed(12))));
+        g.Emit(ops::Getsockopt(any, option));
+        break;
+      }
+      case 8:
+        if (r.OneIn(2)) g.Emit(ops::Sendfd(any, g.Operand(g.AnyNumber())));
+        break;
+      case 9:
+        if (r.OneIn(3)) g.Emit(r.OneIn(2) ? ops::Close(any) : ops::Shutdown(any, static_cast<int32_t>(r.Below(3))));
+        break;
+      default:
+        g.Wait(ep, 32);
+    }
+  }
+  g.Wait(ep, 32);
+}
+
+constexpr Scene kScenes[] = {{4, &Edges}, {3, &Connections}};
 constexpr Scene kDgramScenes[] = {{3, &DgramPeer}};
 
 constexpr Habits Kind(FileKind kind, uint8_t lots, int32_t (*create)(Generator&, uint32_t),

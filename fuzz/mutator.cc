@@ -44,6 +44,14 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
                                          : FileKind::kSeqpacket;
         k[1] = k[0];
         break;
+      case Call::kSocket:
+        k[0] = op.num(1) == kSockStream  ? FileKind::kStream
+               : op.num(1) == kSockDgram ? FileKind::kDgram
+                                         : FileKind::kSeqpacket;
+        break;
+      case Call::kAccept4:
+        k[0] = FileKind::kStream;
+        break;
       case Call::kTimerfdCreate:
         k[0] = FileKind::kTimerfd;
         break;

@@ -71,6 +71,17 @@ inline Op Eventfd(uint32_t initial, uint32_t flags) {
   return Make(Call::kEventfd, {Int(static_cast<int32_t>(initial)), flags});
 }
 inline Op Socketpair(int32_t type, uint32_t flags) { return Make(Call::kSocketpair, {Int(type), flags}); }
+inline Op Socket(int32_t type, uint32_t flags) { return Make(Call::kSocket, {kAfUnix, Int(type), flags}); }
+inline Op Bind(Fd fd) { return Make(Call::kBind, {fd.bits()}); }
+inline Op Listen(Fd fd, int32_t backlog) { return Make(Call::kListen, {fd.bits(), Int(backlog)}); }
+inline Op Connect(Fd fd, Fd to) { return Make(Call::kConnect, {fd.bits(), to.bits()}); }
+inline Op Accept4(Fd fd, uint32_t flags) { return Make(Call::kAccept4, {fd.bits(), flags}); }
+inline Op Getsockopt(Fd fd, int32_t option) { return Make(Call::kGetsockopt, {fd.bits(), Int(option)}); }
+inline Op Setsockopt(Fd fd, int32_t option, int32_t value) {
+  return Make(Call::kSetsockopt, {fd.bits(), Int(option), Int(value)});
+}
+inline Op Sendfd(Fd socket, Fd fd) { return Make(Call::kSendfd, {socket.bits(), fd.bits()}); }
+inline Op Recvfd(Fd socket) { return Make(Call::kRecvfd, {socket.bits()}); }
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }

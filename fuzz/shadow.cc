@@ -153,6 +153,13 @@ void Shadow::Apply(const Op& op) {
       if (op.num(0) == kSockSeqpacket) pair(FileKind::kSeqpacket, FileKind::kSeqpacket);
       break;
     }
+    case Call::kSocket: {
+      if (op.num(0) != kAfUnix || !Only(op.u32(2), kOCloexec | kONonblock)) break;
+      if (op.num(1) == kSockStream) one(FileKind::kStream);
+      if (op.num(1) == kSockDgram) one(FileKind::kDgram);
+      if (op.num(1) == kSockSeqpacket) one(FileKind::kSeqpacket);
+      break;
+    }
     case Call::kTimerfdCreate:
       if (Only(op.u32(1), kOCloexec | kONonblock)) one(FileKind::kTimerfd);
       break;

@@ -79,6 +79,17 @@ inline constexpr int32_t kSockStream = 1;
 inline constexpr int32_t kSockDgram = 2;
 inline constexpr int32_t kSockSeqpacket = 5;
 
+inline constexpr int32_t kAfUnix = 1;
+inline constexpr int32_t kAfInet = 2;
+
+// Options: level << 16 | name. The value of SO_LINGER is its seconds, -1 where it is off.
+inline constexpr int32_t kSoError = 1 << 16 | 4;
+inline constexpr int32_t kSoSndbuf = 1 << 16 | 7;
+inline constexpr int32_t kSoRcvbuf = 1 << 16 | 8;
+inline constexpr int32_t kSoLinger = 1 << 16 | 13;
+inline constexpr int32_t kSoRcvlowat = 1 << 16 | 18;
+inline constexpr int32_t kTcpNodelay = 6 << 16 | 1;
+
 inline constexpr uint32_t kMsgOob = 0x1;
 inline constexpr uint32_t kMsgPeek = 0x2;
 inline constexpr uint32_t kMsgTrunc = 0x20;

@@ -73,6 +73,9 @@ constexpr Word kEventfdWords[] = {{"EFD_SEMAPHORE", kEfdSemaphore},
 
 constexpr Word kSockTypeWords[] = {
     {"STREAM", kSockStream, "SOCK_"}, {"DGRAM", kSockDgram, "SOCK_"}, {"SEQPACKET", kSockSeqpacket, "SOCK_"}};
+constexpr Word kFamilyWords[] = {{"UNIX", kAfUnix, "AF_"}, {"INET", kAfInet, "AF_"}};
+constexpr Word kOptionWords[] = {{"SO_ERROR", kSoError},   {"SO_SNDBUF", kSoSndbuf},     {"SO_RCVBUF", kSoRcvbuf},
+                                 {"SO_LINGER", kSoLinger}, {"SO_RCVLOWAT", kSoRcvlowat}, {"TCP_NODELAY", kTcpNodelay}};
 constexpr Word kSockFlagWords[] = {{"NONBLOCK", kONonblock, "SOCK_"}, {"CLOEXEC", kOCloexec, "SOCK_"}};
 
 constexpr Word kMsgWords[] = {{"MSG_OOB", kMsgOob},
@@ -192,6 +195,16 @@ constexpr ArgSpec kMemfdArgs[] = {Flags(kMemfdWords)};
 constexpr ArgSpec kOpenArgs[] = {Number(ArgKind::kChoice, "which", 0, kWhichWords), Flags(kOpenFlagWords)};
 constexpr ArgSpec kPrlimitArgs[] = {Open("NOFILE, ", Int("n", 1024))};
 constexpr ArgSpec kWatchesArgs[] = {Int("n")};
+constexpr ArgSpec kSocketArgs[] = {Number(ArgKind::kChoice, "family", kAfUnix, kFamilyWords),
+                                   Int("type", kSockStream, kSockTypeWords), Flags(kSockFlagWords, kONonblock)};
+constexpr ArgSpec kListenArgs[] = {Descriptor(), Int("backlog", 8)};
+constexpr ArgSpec kConnectArgs[] = {Descriptor(), Descriptor("to")};
+constexpr ArgSpec kAccept4Args[] = {Descriptor(), Flags(kSockFlagWords, kONonblock)};
+constexpr ArgSpec kOption = Number(ArgKind::kChoice, "option", kSoError, kOptionWords);
+constexpr ArgSpec kGetsockoptArgs[] = {Descriptor(), kOption};
+constexpr ArgSpec kSetsockoptArgs[] = {Descriptor(), kOption, Int("value", 1)};
+constexpr ArgSpec kSendfdArgs[] = {Descriptor("socket"), Descriptor()};
+constexpr ArgSpec kRecvfdArgs[] = {Descriptor("socket")};
 
 constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
 constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
@@ -233,9 +246,19 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kPrlimit, "prlimit", Yields::kValue, kPrlimitArgs},
       {Call::kWatches, "watches", Yields::kValue, kWatchesArgs},
       {Call::kTimerfdGettime, "timerfd_gettime", Yields::kInterval, kFdArgs},
+      {Call::kSocket, "socket", Yields::kDescriptor, kSocketArgs},
+      {Call::kBind, "bind", Yields::kValue, kFdArgs},
+      {Call::kListen, "listen", Yields::kValue, kListenArgs},
+      {Call::kConnect, "connect", Yields::kValue, kConnectArgs},
+      {Call::kAccept4, "accept4", Yields::kDescriptor, kAccept4Args},
+      {Call::kGetsockopt, "getsockopt", Yields::kOption, kGetsockoptArgs},
+      {Call::kSetsockopt, "setsockopt", Yields::kValue, kSetsockoptArgs},
+      {Call::kSendfd, "sendfd", Yields::kValue, kSendfdArgs},
+      {Call::kRecvfd, "recvfd", Yields::kPassed, kRecvfdArgs},
   }};
   for (CallSpec& spec : table) {
-    spec.outputs = spec.yields == Yields::kTwo ? 2 : spec.yields == Yields::kDescriptor ? 1 : 0;
+    const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
+    spec.outputs = spec.yields == Yields::kTwo ? 2 : one ? 1 : 0;
     for (size_t i = 0; i < spec.args.size(); ++i) {
       if (spec.args[i].kind == ArgKind::kFd) spec.fd_slots |= static_cast<uint16_t>(1u << i);
     }

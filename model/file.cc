@@ -4,6 +4,11 @@
 #include "model/model.h"
 
 namespace pollux {
+namespace {
+
+void NoModel(Outcome* out) { out->Clear(), out->kind = Outcome::kSkipped, out->note = "no model of this yet"; }
+
+}  // namespace
 
 Id Model::InstanceOf(Id file) const {
   const File& f = state_.files[file];
@@ -150,6 +155,51 @@ void Model::Shutdown(const Op& op, Outcome* out) {
   if (rules_(Rule::kShutdownHow, how < kShutRd || how > kShutRdwr)) return out->Error(kEINVAL);
   const File f = state_.files[id];
   (this->*Ops(f.type).socket->shutdown)(f, how, out);
+}
+
+void Model::SocketCreate(const Op&, Outcome* out) { NoModel(out); }
+
+// __sys_accept4(): flags and a free number come before the socket.
+void Model::Accept(const Op& op, Outcome* out) {
+  const uint32_t flags = op.u32(1);
+  if (rules_(Rule::kFdBad, Usable(op.num(0)) == kNil)) return out->Error(kEBADF);
+  if ((flags & ~(kOCloexec | kONonblock)) != 0) return out->Error(kEINVAL);
+  if (LowestFree(0) < 0) return out->Error(kEMFILE);
+  const Id id = SocketAt(op.num(0), out);
+  if (id == kNil) return;
+  const File f = state_.files[id];
+  const auto accept = Ops(f.type).socket->accept;
+  if (accept == nullptr) return NoModel(out);
+  (this->*accept)(f, flags, out);
+}
+
+void Model::SocketOp(const Op& op, Outcome* out) {
+  if (op.call == Call::kSocket) return SocketCreate(op, out);
+  if (op.call == Call::kAccept4) return Accept(op, out);
+  const Id id = SocketAt(op.num(0), out);
+  if (id == kNil) return;
+  const File f = state_.files[id];
+  const SocketOps& ops = *Ops(f.type).socket;
+  const auto call = [&](auto operation, auto... args) {
+    if (operation == nullptr) return NoModel(out);
+    (this->*operation)(f, args..., out);
+  };
+  switch (op.call) {
+    case Call::kBind:
+      return call(ops.bind);
+    case Call::kListen:
+      return call(ops.listen, op.num(1));
+    case Call::kConnect:
+      return call(ops.connect, op.num(1));
+    case Call::kGetsockopt:
+      return call(ops.getsockopt, op.num(1));
+    case Call::kSetsockopt:
+      return call(ops.setsockopt, op.num(1), op.num(2));
+    case Call::kSendfd:
+      return call(ops.sendfd, op.num(1));
+    default:
+      return call(ops.recvfd);
+  }
 }
 
 // --- Files that epoll refuses ----------------------------------------------------------------------------------

@@ -81,6 +81,16 @@ void Model::Run(const Op& op, Outcome* out) {
       return Prlimit(op, out);
     case Call::kWatches:
       return Watches(op, out);
+    case Call::kSocket:
+    case Call::kBind:
+    case Call::kListen:
+    case Call::kConnect:
+    case Call::kAccept4:
+    case Call::kGetsockopt:
+    case Call::kSetsockopt:
+    case Call::kSendfd:
+    case Call::kRecvfd:
+      return SocketOp(op, out);
   }
 }
 

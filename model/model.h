@@ -116,6 +116,15 @@ class Model {
     void (Model::*send)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
     void (Model::*recv)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
     void (Model::*shutdown)(const File&, int32_t how, Outcome*);
+    // A null operation below is one that has no model: the op is skipped.
+    void (Model::*bind)(const File&, Outcome*) = nullptr;
+    void (Model::*listen)(const File&, int32_t backlog, Outcome*) = nullptr;
+    void (Model::*connect)(const File&, int32_t to, Outcome*) = nullptr;  // a number, -1: AF_UNSPEC
+    void (Model::*accept)(const File&, uint32_t flags, Outcome*) = nullptr;
+    void (Model::*getsockopt)(const File&, int32_t option, Outcome*) = nullptr;
+    void (Model::*setsockopt)(const File&, int32_t option, int32_t value, Outcome*) = nullptr;
+    void (Model::*sendfd)(const File&, int32_t fd, Outcome*) = nullptr;
+    void (Model::*recvfd)(const File&, Outcome*) = nullptr;
   };
   static const FileOps kFileOps[];
   static const SocketOps kUnixOps;
@@ -133,6 +142,9 @@ class Model {
   void Send(const Op& op, Outcome* out);
   void Recv(const Op& op, Outcome* out);
   void Shutdown(const Op& op, Outcome* out);
+  void SocketCreate(const Op& op, Outcome* out);
+  void Accept(const Op& op, Outcome* out);
+  void SocketOp(const Op& op, Outcome* out);  // the calls that look the socket up, and no more
   void OpenFile(const Op& op, Outcome* out);
   void MemfdCreate(const Op& op, Outcome* out);
   void Ioctl(const Op& op, Outcome* out);

@@ -21,6 +21,10 @@ std::string Base(Call call, size_t out) {
       return "e";
     case Call::kSocketpair:
       return "s";
+    case Call::kSocket:
+      return "u";
+    case Call::kAccept4:
+      return "a";
     case Call::kTimerfdCreate:
       return "t";
     case Call::kMemfdCreate:

@@ -53,8 +53,17 @@ enum class Call : uint8_t {
   kPrlimit,         // prlimit(NOFILE, 0 n): numbers below n may be opened
   kWatches,         // watches(0 n): n more watches fit under fs.epoll.max_user_watches
   kTimerfdGettime,  // timerfd_gettime(0 fd) = 0, interval seconds, nanoseconds
+  kSocket,          // socket(0 family, 1 type, 2 flags)         (the target ors type and flags)
+  kBind,            // bind(0 fd): to an address that the kernel chooses
+  kListen,          // listen(0 fd, 1 backlog)
+  kConnect,         // connect(0 fd, 1 to): to the address of the socket `to`; -1 is AF_UNSPEC
+  kAccept4,         // accept4(0 fd, 1 flags)
+  kGetsockopt,      // getsockopt(0 fd, 1 option) = 0, value
+  kSetsockopt,      // setsockopt(0 fd, 1 option, 2 value)
+  kSendfd,          // sendfd(0 socket, 1 fd): sendmsg of one byte with a descriptor (SCM_RIGHTS)
+  kRecvfd,          // recvfd(0 socket) = descriptor, bytes: recvmsg of one byte with room for one; -1 if none came
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kTimerfdGettime) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kRecvfd) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -155,6 +164,8 @@ enum class Yields : uint8_t {
   kItems,       // fdinfo records
   kParams,      // 0, usecs, budget, prefer
   kInterval,    // 0, seconds, nanoseconds
+  kOption,      // 0 and a value
+  kPassed,      // a new descriptor number or -1, and a byte count
 };
 
 inline constexpr size_t kMaxArgs = 10;

@@ -344,6 +344,10 @@ class Parser : private Scanner {
         return Values(4, "0, usecs, budget, prefer", outcome);
       case Yields::kInterval:
         return Values(3, "0, seconds, nanoseconds", outcome);
+      case Yields::kOption:
+        return Values(2, "0 and a value", outcome);
+      case Yields::kPassed:
+        return Values(2, "a descriptor's number or -1, and a byte count", outcome);
       case Yields::kPayload:
         if (!Values(1, "an integer", outcome)) return false;
         outcome->has_payload = TakeWord("u64");

@@ -117,7 +117,8 @@ Outcome RandomOutcome(Random& random, const Op& op) {
     }
     return o;
   }
-  o.nvalues = yields == Yields::kTwo ? 2 : yields == Yields::kParams ? 4 : yields == Yields::kInterval ? 3 : 1;
+  const bool two = yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed;
+  o.nvalues = two ? 2 : yields == Yields::kParams ? 4 : yields == Yields::kInterval ? 3 : 1;
   for (uint8_t i = 0; i < o.nvalues; ++i) o.value[i] = static_cast<int64_t>(RandomValue(random));
   o.has_payload = yields == Yields::kPayload && random() % 2 == 0;
   if (o.has_payload) o.payload = RandomValue(random);

@@ -19,7 +19,19 @@ bool IsWait(Call call) {
 }
 
 bool MaySleepOutsideWait(Call call) {
-  return call == Call::kRead || call == Call::kWrite || call == Call::kSend || call == Call::kRecv;
+  switch (call) {
+    case Call::kRead:
+    case Call::kWrite:
+    case Call::kSend:
+    case Call::kRecv:
+    case Call::kConnect:
+    case Call::kAccept4:
+    case Call::kSendfd:
+    case Call::kRecvfd:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // A wait without an event: would it take longer than a test can afford?

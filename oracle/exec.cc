@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -369,6 +370,38 @@ char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, SystemCall* call
   }
 }
 
+// An address at which the kernel chooses the rest: an abstract name (autobind), a port of the loopback interface.
+socklen_t Exec::AnyAddress(int fd, SystemCall* call) {
+  int family = AF_UNIX;
+  socklen_t size = sizeof family;
+  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  std::memset(&call->address, 0, sizeof call->address);
+  call->address.ss_family = static_cast<sa_family_t>(family);
+  if (family != AF_INET) return sizeof call->address.ss_family;
+  sockaddr_in loopback = {};
+  loopback.sin_family = AF_INET;
+  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::memcpy(&call->address, &loopback, sizeof loopback);
+  return sizeof loopback;
+}
+
+// The address of a socket, AF_UNSPEC of -1, none at all of what is no socket. Not part of the judged call.
+socklen_t Exec::AddressOf(int to, SystemCall* call) {
+  std::memset(&call->address, 0, sizeof call->address);
+  if (to == -1) return sizeof call->address.ss_family;
+  socklen_t size = sizeof call->address;
+  return getsockname(to, reinterpret_cast<sockaddr*>(&call->address), &size) == 0 ? size : 0;
+}
+
+// A message of one byte, with room for one descriptor.
+void Exec::MessageWithRoom(SystemCall* call) {
+  auto& m = call->message;
+  m = {};
+  m.bytes = {&m.byte, 1};
+  m.header.msg_iov = &m.bytes, m.header.msg_iovlen = 1;
+  m.header.msg_control = m.control, m.header.msg_controllen = sizeof m.control;
+}
+
 bool Exec::Prepare(const Op& op, SystemCall* c) {
   const auto set = [c](long number, long a = 0, long b = 0, long d = 0, long e = 0, long f = 0, long g = 0) {
     c->number = number;
@@ -485,6 +518,43 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kPrlimit:
       c->limit = {static_cast<rlim_t>(op.num(0)), original_limit_.rlim_max};
       return set(SYS_prlimit64, 0, RLIMIT_NOFILE, address(&c->limit), 0);
+    case Call::kSocket:
+      return set(SYS_socket, op.num(0), static_cast<long>(op.u32(1) | op.u32(2)), 0);
+    case Call::kBind: {
+      const socklen_t size = AnyAddress(static_cast<int>(fd), c);
+      return set(SYS_bind, fd, address(&c->address), size);
+    }
+    case Call::kListen:
+      return set(SYS_listen, fd, op.num(1));
+    case Call::kConnect: {
+      const socklen_t size = AddressOf(op.fd(1).number(), c);
+      return set(SYS_connect, fd, address(&c->address), size);
+    }
+    case Call::kAccept4:
+      return set(SYS_accept4, fd, 0, 0, op.u32(1));
+    case Call::kGetsockopt:
+      c->option = {{-1, -1}, sizeof(linger)};
+      return set(SYS_getsockopt, fd, op.num(1) >> 16, op.num(1) & 0xffff, address(c->option.value),
+                 address(&c->option.size));
+    case Call::kSetsockopt: {
+      const int value = op.num(2);
+      const bool lingers = op.num(1) == kSoLinger;
+      c->option = {{value, 0}, sizeof value};
+      if (lingers) c->option = {{value >= 0, value >= 0 ? value : 0}, sizeof(linger)};
+      return set(SYS_setsockopt, fd, op.num(1) >> 16, op.num(1) & 0xffff, address(c->option.value), c->option.size);
+    }
+    case Call::kSendfd: {
+      MessageWithRoom(c);
+      cmsghdr* control = CMSG_FIRSTHDR(&c->message.header);
+      const int passed = op.fd(1).number();
+      control->cmsg_level = SOL_SOCKET, control->cmsg_type = SCM_RIGHTS;
+      control->cmsg_len = CMSG_LEN(sizeof passed);
+      std::memcpy(CMSG_DATA(control), &passed, sizeof passed);
+      return set(SYS_sendmsg, fd, address(&c->message.header), 0);
+    }
+    case Call::kRecvfd:
+      MessageWithRoom(c);
+      return set(SYS_recvmsg, fd, address(&c->message.header), 0);
     case Call::kFdinfo:
     case Call::kWatches:
       return false;
@@ -584,6 +654,23 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
         out->clobbered |= p.fd != op.poll_fd(i).number() || static_cast<uint16_t>(p.events) != op.poll_events(i);
       }
       out->clobbered |= ready != result;  // it returns how many it filled
+      break;
+    }
+    case Call::kGetsockopt:
+      out->nvalues = 2;
+      out->value[1] = op.num(1) == kSoLinger && c.option.value[0] != 0 ? c.option.value[1]
+                      : op.num(1) == kSoLinger                         ? -1
+                                                                       : c.option.value[0];
+      break;
+    case Call::kRecvfd: {
+      out->nvalues = 2;
+      out->value[0] = -1, out->value[1] = result;
+      msghdr header = c.message.header;
+      if (const cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr && control->cmsg_type == SCM_RIGHTS) {
+        int passed;
+        std::memcpy(&passed, CMSG_DATA(control), sizeof passed);
+        out->value[0] = passed;
+      }
       break;
     }
     case Call::kFcntl:

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 #include <atomic>
@@ -78,6 +79,17 @@ struct SystemCall {
     Params params;
     int pair[2];
     rlimit limit;
+    sockaddr_storage address;
+    struct {
+      int value[2];  // of SO_LINGER two
+      socklen_t size;
+    } option;
+    struct {
+      msghdr header;
+      iovec bytes;
+      char byte;
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    } message;
   };
   uint64_t sigmask = 0;
 
@@ -124,6 +136,9 @@ class Exec {
   char* StructAt(Memory memory, void* good, size_t size, size_t which);
   void OutputAt(Memory memory, size_t record, size_t records, SystemCall* call);
   char* SourceAt(Memory memory, size_t n, uint64_t payload, SystemCall* call);
+  static socklen_t AnyAddress(int fd, SystemCall* call);
+  static socklen_t AddressOf(int to, SystemCall* call);
+  static void MessageWithRoom(SystemCall* call);
   long InvokeMarked(const SystemCall& call, bool* blocked);
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);

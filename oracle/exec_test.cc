@@ -328,6 +328,25 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kRegular), kODirectory}), -kENOTDIR);
     EXPECT_EQ(value(Call::kPrlimit, {100}), 0);
     EXPECT_EQ(Do(exec, Call::kWatches, {5}).kind, Outcome::kSkipped);
+    EXPECT_EQ(value(Call::kSocket, {kAfUnix, kSockStream, kONonblock}), 15);
+    EXPECT_EQ(value(Call::kBind, {N(15)}), 0);
+    EXPECT_EQ(value(Call::kListen, {N(15), 1}), 0);
+    EXPECT_EQ(value(Call::kSocket, {kAfUnix, kSockStream, kONonblock}), 16);
+    EXPECT_EQ(value(Call::kConnect, {N(16), N(15)}), 0);
+    EXPECT_EQ(value(Call::kConnect, {N(16), N(-1)}), -kEINVAL);
+    EXPECT_EQ(value(Call::kConnect, {N(16), N(3)}), -kEINVAL);
+    EXPECT_EQ(value(Call::kAccept4, {N(15), kONonblock}), 17);
+    EXPECT_EQ(value(Call::kSetsockopt, {N(16), kSoLinger, 7}), 0);
+    EXPECT_EQ(Do(exec, Call::kGetsockopt, {N(16), kSoLinger}).value[1], 7);
+    EXPECT_EQ(Do(exec, Call::kSetsockopt, {N(16), kSoLinger, static_cast<uint64_t>(-1)}).value[0], 0);
+    EXPECT_EQ(Do(exec, Call::kGetsockopt, {N(16), kSoLinger}).value[1], -1);
+    EXPECT_EQ(value(Call::kGetsockopt, {N(16), kSoRcvlowat}), 0);
+    EXPECT_EQ(value(Call::kSendfd, {N(16), N(4)}), 1);
+    EXPECT_EQ(value(Call::kRecvfd, {N(17)}), 18);
+    EXPECT_EQ(Do(exec, Call::kSend, {N(16), kGood, 1}).value[0], 1);
+    const Outcome plain = Do(exec, Call::kRecvfd, {N(17)});
+    EXPECT_EQ(plain.value[0], -1);
+    EXPECT_EQ(plain.value[1], 1);
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }

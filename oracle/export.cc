@@ -353,6 +353,99 @@ static void watches(long n, long held) {
 }
 )",
      ""},
+    {"sock_name", "\nstatic struct sockaddr_storage sock_name;\nstatic socklen_t sock_name_size;\n", ""},
+    {"anywhere", R"(
+/* An address at which the kernel chooses the rest. */
+static void anywhere(int fd) {
+  int family = AF_UNIX;
+  socklen_t size = sizeof family;
+  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  memset(&sock_name, 0, sizeof sock_name);
+  sock_name.ss_family = (sa_family_t)family;
+  sock_name_size = sizeof sock_name.ss_family;
+  if (family == AF_INET) {
+    struct sockaddr_in loopback;
+    memset(&loopback, 0, sizeof loopback);
+    loopback.sin_family = AF_INET;
+    loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    memcpy(&sock_name, &loopback, sizeof loopback);
+    sock_name_size = sizeof loopback;
+  }
+}
+)",
+     ""},
+    {"name_of_socket", R"(
+/* The address of a socket; AF_UNSPEC of -1. */
+static void name_of_socket(int fd) {
+  memset(&sock_name, 0, sizeof sock_name);
+  sock_name_size = sizeof sock_name;
+  if (fd == -1) {
+    sock_name_size = sizeof sock_name.ss_family;
+  } else if (getsockname(fd, (struct sockaddr *)&sock_name, &sock_name_size) != 0) {
+    sock_name_size = 0;
+  }
+}
+)",
+     ""},
+    {"sock_option", "\nstatic int sock_option[2];\nstatic socklen_t sock_option_size;\n", ""},
+    {"is_option", R"(
+static void is_option(int want) {
+  if (sock_option[0] != want) differs("has the value", sock_option[0]);
+}
+)",
+     R"(
+static void is_option(int want) { EXPECT_EQ(sock_option[0], want); }
+)"},
+    {"is_linger", R"(
+static void is_linger(int want) {
+  if ((sock_option[0] ? sock_option[1] : -1) != want) differs("lingers for", sock_option[0] ? sock_option[1] : -1);
+}
+)",
+     R"(
+static void is_linger(int want) { EXPECT_EQ(sock_option[0] ? sock_option[1] : -1, want); }
+)"},
+    {"last_message", "\nstatic struct msghdr *last_message;\n", ""},
+    {"rights", R"(
+/* One byte, and a descriptor beside it. */
+static struct msghdr *rights(int fd) {
+  static struct msghdr m;
+  static struct iovec bytes;
+  static char byte;
+  static long long control[(CMSG_SPACE(sizeof(int)) + 7) / 8];
+  struct cmsghdr *c;
+  bytes.iov_base = &byte;
+  bytes.iov_len = 1;
+  memset(&m, 0, sizeof m);
+  memset(control, 0, sizeof control);
+  m.msg_iov = &bytes;
+  m.msg_iovlen = 1;
+  m.msg_control = control;
+  m.msg_controllen = CMSG_SPACE(sizeof(int));
+  c = CMSG_FIRSTHDR(&m);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  return last_message = &m;
+}
+)",
+     ""},
+    {"is_passed", R"(
+static void is_passed(int want) {
+  int fd = -1;
+  const struct cmsghdr *c = CMSG_FIRSTHDR(last_message);
+  if (c != NULL && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+  if (fd != want) differs("gave number", fd);
+}
+)",
+     R"(
+static void is_passed(int want) {
+  int fd = -1;
+  const struct cmsghdr *c = CMSG_FIRSTHDR(last_message);
+  if (c != NULL && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+  EXPECT_EQ(fd, want);
+}
+)"},
     {"pair", "\nstatic int pair[2];\n", ""},
     {"is_pair", R"(
 static void is_pair(int first, int second) {
@@ -479,6 +572,8 @@ constexpr std::string_view kIncludes = R"(
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -616,10 +711,10 @@ class Body {
         break;
     }
     if (want_.kind == Outcome::kBlocked) {
-      return "  RUN_BLOCKED(" + std::to_string(index_) + ", " + CallText() + ");\n";
+      return Before() + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + CallText() + ");\n";
     }
     std::string text = "  RUN(" + std::to_string(index_) + ", " + Want() + ", " + CallText() + ");\n";
-    return text + After();
+    return Before() + text + After();
   }
 
  private:
@@ -627,6 +722,7 @@ class Body {
     if (want_.kind == Outcome::kError) return "-" + ErrnoName(want_.error);
     if (want_.kind == Outcome::kRecords) return std::to_string(want_.records.size());
     if (Spec(op_.call).yields == Yields::kTwo) return "0";
+    if (Spec(op_.call).yields == Yields::kPassed) return Number(want_.value[1]);
     return Number(want_.value[0]);
   }
 
@@ -718,6 +814,32 @@ class Body {
     return std::string(call) + ", " + Fd(0) + ", " + Output(1, 12, records) + ", " + Number(op_.num(2));
   }
 
+  // The option by level and name.
+  std::string Option() const {
+    const char* level = op_.num(1) == kTcpNodelay ? "IPPROTO_TCP" : "SOL_SOCKET";
+    return std::string(level) + ", " + Int(1);
+  }
+
+  // What is made ready for the call.
+  std::string Before() const {
+    switch (op_.call) {
+      case Call::kBind:
+        return "  anywhere(" + Fd(0) + ");\n";
+      case Call::kConnect:
+        return "  name_of_socket(" + Fd(1) + ");\n";
+      case Call::kGetsockopt:
+        return "  sock_option_size = sizeof sock_option;\n";
+      case Call::kSetsockopt: {
+        const int value = op_.num(2);
+        if (op_.num(1) != kSoLinger) return "  sock_option[0] = " + Int(2) + ";\n  sock_option_size = sizeof(int);\n";
+        return "  sock_option[0] = " + std::string(value >= 0 ? "1" : "0") +
+               ";\n  sock_option[1] = " + Number(std::max(value, 0)) + ";\n  sock_option_size = sizeof sock_option;\n";
+      }
+      default:
+        return "";
+    }
+  }
+
   std::string CallText() const {
     switch (op_.call) {
       case Call::kEpollCreate:
@@ -792,6 +914,24 @@ class Body {
       }
       case Call::kPrlimit:
         return "SYS_prlimit64, 0, RLIMIT_NOFILE, limit(" + std::to_string(op_.u32(0)) + "), NULL";
+      case Call::kSocket:
+        return "SYS_socket, " + Int(0) + ", " + Int(1) + " | " + Int(2) + ", 0";
+      case Call::kBind:
+        return "SYS_bind, " + Fd(0) + ", &sock_name, sock_name_size";
+      case Call::kListen:
+        return "SYS_listen, " + Fd(0) + ", " + Int(1);
+      case Call::kConnect:
+        return "SYS_connect, " + Fd(0) + ", &sock_name, sock_name_size";
+      case Call::kAccept4:
+        return "SYS_accept4, " + Fd(0) + ", NULL, NULL, " + Int(1);
+      case Call::kGetsockopt:
+        return "SYS_getsockopt, " + Fd(0) + ", " + Option() + ", sock_option, &sock_option_size";
+      case Call::kSetsockopt:
+        return "SYS_setsockopt, " + Fd(0) + ", " + Option() + ", sock_option, sock_option_size";
+      case Call::kSendfd:
+        return "SYS_sendmsg, " + Fd(0) + ", rights(" + Fd(1) + "), 0";
+      case Call::kRecvfd:
+        return "SYS_recvmsg, " + Fd(0) + ", rights(-1), 0";
       default:
         return "";
     }
@@ -829,6 +969,15 @@ class Body {
         if (want_.kind == Outcome::kValues) {
           text += "  is_pair(" + Number(want_.value[0]) + ", " + Number(want_.value[1]) + ");\n";
         }
+        break;
+      case Yields::kOption:
+        if (want_.kind == Outcome::kValues) {
+          const char* check = op_.num(1) == kSoLinger ? "  is_linger(" : "  is_option(";
+          text += check + Number(want_.value[1]) + ");\n";
+        }
+        break;
+      case Yields::kPassed:
+        if (want_.kind == Outcome::kValues) text += "  is_passed(" + Number(want_.value[0]) + ");\n";
         break;
       case Yields::kParams:
         if (want_.kind == Outcome::kValues && op_.mem(1).kind() == Memory::kGood) {

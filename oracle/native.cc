@@ -54,6 +54,15 @@ std::vector<Op> Probes() {
       op(Call::kOpen, {static_cast<uint64_t>(Which::kDirectory)}),
       op(Call::kOpen, {static_cast<uint64_t>(Which::kNull)}),
       op(Call::kPrlimit, {1024}),
+      op(Call::kSocket, {kAfUnix, kSockStream}),
+      op(Call::kBind, {none}),
+      op(Call::kListen, {none, 1}),
+      op(Call::kConnect, {none, none}),
+      op(Call::kAccept4, {none}),
+      op(Call::kGetsockopt, {none, kSoError}),
+      op(Call::kSetsockopt, {none, kSoRcvlowat, 1}),
+      op(Call::kSendfd, {none, none}),
+      op(Call::kRecvfd, {none}),
   };
 }
 

@@ -12,12 +12,17 @@
 
 namespace pollux {
 
-// The kernel's own model says what sleeps there.
+// The kernel's own model says what sleeps there, and what it does not know.
 void NeverBlock(std::vector<Op>* ops) {
   const Target& real = *Sides().back().target;
   ModelTarget target("model", real.profile(), real.facts());
   Model model(real.profile(), real.facts());
-  Checker(&target, &model).Run(ops, {.never_block = true, .verify_facts = false});
+  std::vector<Outcome> outcomes;
+  Checker(&target, &model).Run(ops, {.never_block = true, .verify_facts = false}, &outcomes);
+  // What has no model, the kernel would do all the same.
+  std::vector<bool> drop(ops->size());
+  for (size_t i = 0; i < ops->size(); ++i) drop[i] = outcomes[i].kind == Outcome::kSkipped;
+  *ops = WithoutOps(*ops, drop);
 }
 
 namespace {
