@@ -20,7 +20,7 @@ void Shadow::Reset() {
   files_.assign(1, File());
   items_.clear();
   for (auto& numbers : open_) numbers.clear();
-  outputs_.clear();
+  outputs_.clear(), pending_.clear(), passed_.clear();
   lowest_ = high_ = 3, limit_ = 1024, open_count_ = 0;
 }
 
@@ -79,6 +79,14 @@ Shadow::FileId Shadow::NewFile(FileKind kind, int32_t number, Fd name) {
   const FileId id = static_cast<FileId>(files_.size() - 1);
   Install(number, id, name);
   return id;
+}
+
+Shadow::FileId Shadow::Take(Pairs* pairs, FileId to) {
+  const auto it = std::find_if(pairs->begin(), pairs->end(), [to](const auto& pair) { return pair.first == to; });
+  if (it == pairs->end()) return kNoFile;
+  const FileId file = it->second;
+  pairs->erase(it);
+  return file;
 }
 
 void Shadow::Ctl(const Op& op) {
@@ -158,6 +166,44 @@ void Shadow::Apply(const Op& op) {
       if (op.num(1) == kSockStream) one(FileKind::kStream);
       if (op.num(1) == kSockDgram) one(FileKind::kDgram);
       if (op.num(1) == kSockSeqpacket) one(FileKind::kSeqpacket);
+      break;
+    }
+    case Call::kListen: {
+      const FileId file = At(Number(op.fd(0)));
+      if (file != kNoFile && IsSocket(files_[file].kind)) files_[file].listens = true;
+      break;
+    }
+    case Call::kConnect: {
+      const FileId file = At(Number(op.fd(0))), to = At(Number(op.fd(1)));
+      if (file == kNoFile || files_[file].kind != files_[to].kind) break;
+      if (files_[to].listens && files_[file].peer == kNoFile) pending_.push_back({to, file});
+      if (files_[to].kind != FileKind::kDgram) break;
+      files_[file].peer = to;
+      if (files_[to].peer == kNoFile) files_[to].peer = file;  // who sends to it
+      break;
+    }
+    case Call::kAccept4: {
+      const FileId listener = At(Number(op.fd(0)));
+      const FileId client = Take(&pending_, listener);
+      if (client == kNoFile || !Only(op.u32(1), kOCloexec | kONonblock)) break;
+      const FileId file = one(files_[listener].kind);
+      files_[file].peer = client, files_[client].peer = file;
+      break;
+    }
+    case Call::kSendfd: {
+      const FileId to = files_[At(Number(op.fd(0)))].peer, file = At(Number(op.fd(1)));
+      if (to == kNoFile || file == kNoFile) break;
+      ++files_[file].refs;  // its items stay
+      passed_.push_back({to, file});
+      break;
+    }
+    case Call::kRecvfd: {
+      const FileId file = Take(&passed_, At(Number(op.fd(0))));
+      const int32_t n = Lowest(3);
+      if (file == kNoFile || n < 0) break;
+      --files_[file].refs;
+      Install(n, file, first);
+      out.first = n;
       break;
     }
     case Call::kTimerfdCreate:

@@ -45,6 +45,7 @@ class Shadow {
     int32_t refs = 0;
     int32_t number = -1;    // one of its open numbers
     FileId peer = kNoFile;  // the other end
+    bool listens = false;
   };
   struct Item {
     FileId ep = kNoFile, file = kNoFile;
@@ -93,12 +94,16 @@ class Shadow {
   void Install(int32_t number, FileId file, Fd name);
   void CloseNumber(int32_t number);
   void Ctl(const Op& op);
+  // The first of the pairs that begin with `to`, taken out; or kNoFile.
+  using Pairs = std::vector<std::pair<FileId, FileId>>;
+  static FileId Take(Pairs* pairs, FileId to);
 
   std::vector<Slot> at_;
   std::vector<File> files_;
   std::vector<Item> items_;
   std::array<std::vector<int32_t>, kFileKinds> open_;
   std::vector<std::pair<int32_t, int32_t>> outputs_;
+  Pairs pending_, passed_;  // listener and client; receiver and the file on its way
   int32_t lowest_ = 3, high_ = 3, limit_ = 1024;
   uint32_t open_count_ = 0;
 };

@@ -41,11 +41,18 @@ void Tame(Op* op) {
     case Call::kPipe2:
       op->arg[0] &= ~uint64_t{kNotificationPipe};
       return;
+    case Call::kSetsockopt:
+      if (op->num(1) == kSoRcvbuf) op->arg[1] = kSoRcvlowat;
+      if (op->num(1) == kSoSndbuf) op->arg[2] &= 0xffff;  // below the default
+      return;
+    case Call::kGetsockopt:
+      if (op->num(1) == kSoRcvbuf) op->arg[1] = kSoError;
+      return;
     case Call::kSend:
-      op->arg[4] &= kMsgDontwait | kMsgNosignal;
+      op->arg[4] &= kMsgDontwait | kMsgNosignal | kMsgOob;
       return;
     case Call::kRecv:
-      op->arg[3] &= kMsgDontwait | kMsgNosignal | kMsgPeek | kMsgTrunc;
+      op->arg[3] &= kMsgDontwait | kMsgNosignal | kMsgPeek | kMsgTrunc | kMsgOob;
       return;
     case Call::kOpen:
       op->arg[1] &= kOPath | kOCloexec | kONonblock | kODirectory;

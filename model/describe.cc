@@ -71,6 +71,13 @@ class Describer {
         const Socket& s = s_.sockets[f.object];
         t = s.type == kSockStream ? "unix stream" : s.type == kSockDgram ? "unix datagram" : "unix seqpacket";
         t += ", " + std::to_string(s.messages.size) + " queued, charge " + std::to_string(s.charge);
+        if (s.state == SocketState::kListening) t += ", listening, backlog " + std::to_string(s.backlog);
+        if (s.state == SocketState::kUnconnected && s.type != kSockDgram) t += ", not connected";
+        if (s.type == kSockDgram && s.peer == kNil) t += ", without a peer";
+        if (s.type == kSockDgram && s.peer != kNil && s_.sockets[s.peer].peer != f.object) t += ", connected one way";
+        if (s.oob != kNil) t += ", out-of-band byte";
+        if (s.waits_for != kNil) t += ", waits for its peer";
+        if (s.waiting.size > 0) t += ", " + std::to_string(s.waiting.size) + " wait for it";
         if (s.shut_rd) t += ", receive shut";
         if (s.shut_wr) t += ", send shut";
         if (s.error != kOK) t += ", error pending";

@@ -85,7 +85,7 @@ void Model::UnlinkItem(Id id, Rule why) {
 uint32_t Model::PollItem(Id id) {
   const Item& item = state_.items[id];
   const uint32_t events = item.events;
-  const uint32_t mask = PollMask(item.file);
+  const uint32_t mask = PollMask(item.file, events);
   return rules_(Rule::kItemInterest, true, id) ? mask & events : mask;
 }
 

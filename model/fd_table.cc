@@ -39,19 +39,27 @@ void Model::Uninstall(int32_t fd) {
   const Id file = state_.fds[fd].file;
   state_.fds[fd] = {};
   if (fd < state_.lowest_free) state_.lowest_free = fd;
+  DropReference(file);
+}
+
+void Model::DropReference(Id file) {
   const bool last = --state_.files[file].refs <= 0;
   if (rules_(Rule::kFileLastReference, last, file)) state_.released.push_back(file);
 }
 
-// __fput() of what Uninstall let go. It runs as task work when the call returns, newest first, which is what makes
-// close_range() release in descending order (R3.13).
+// __fput() of what was let go. It runs as task work when the call returns, newest first, which is what makes
+// close_range() release in descending order (R3.13). What goes meanwhile, as messages do that hold files, has its turn
+// afterwards.
 void Model::ReleaseFiles() {
-  if (state_.released.size() > 1 && !rules_(Rule::kFileReleaseOrder, true)) {
-    std::reverse(state_.released.begin(), state_.released.end());
-  }
-  while (!state_.released.empty()) {
-    const Id file = state_.released.back();
-    state_.released.pop_back();
+  while (!state_.releasing.empty() || !state_.released.empty()) {
+    if (state_.releasing.empty()) {
+      state_.releasing.swap(state_.released);
+      if (state_.releasing.size() > 1 && !rules_(Rule::kFileReleaseOrder, true)) {
+        std::reverse(state_.releasing.begin(), state_.releasing.end());
+      }
+    }
+    const Id file = state_.releasing.back();
+    state_.releasing.pop_back();
     if (state_.files[file].type == FileType::kNone) continue;
     // eventpoll_release_file(): items of every instance go first, then the file's own release notifies.
     for (uint32_t n = state_.files[file].items.size; n > 0 && rules_(Rule::kFileReleaseItems, true, file); --n) {

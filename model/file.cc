@@ -57,6 +57,7 @@ const Model::FileOps Model::kFileOps[] = {
     {.type = FileType::kUnix,
      .prefix = "unix.",
      .poll = &Model::UnixMask,
+     .poll_write = &Model::UnixWriteMask,
      .wait = &Model::UnixWait,
      .read = &Model::UnixRead,
      .write = &Model::UnixWrite,
@@ -79,11 +80,15 @@ Queues Model::QueuesOf(Id file) {
 
 void Model::EpollWaitQueue(const File& file, Queues* queues) { (*queues)[0] = &state_.instances[file.object].queue; }
 
-uint32_t Model::PollMask(Id file) {
-  const auto poll = OpsOf(file).poll;
+uint32_t Model::PollMask(Id file, uint32_t requested) {
+  const auto poll = OpsOf(file).poll, poll_write = OpsOf(file).poll_write;
   // DEFAULT_POLLMASK: poll(2) finds a file without a poll operation always ready.
   if (poll == nullptr) return rules_(Rule::kPollDefaultMask, true) ? kIn | kOut | kRdnorm | kWrnorm : 0;
-  return (this->*poll)(state_.files[file]);
+  uint32_t mask = (this->*poll)(state_.files[file]);
+  if (poll_write != nullptr && (requested & (kOut | kWrnorm | kWrband)) != 0) {
+    mask |= (this->*poll_write)(state_.files[file]);
+  }
+  return mask;
 }
 
 void Model::WouldSleep(bool nonblock, Outcome* out) {
@@ -157,13 +162,20 @@ void Model::Shutdown(const Op& op, Outcome* out) {
   (this->*Ops(f.type).socket->shutdown)(f, how, out);
 }
 
-void Model::SocketCreate(const Op&, Outcome* out) { NoModel(out); }
+// __sys_socket()
+void Model::SocketCreate(const Op& op, Outcome* out) {
+  constexpr uint32_t kTypeMask = 0xf;
+  const uint32_t word = op.u32(1) | op.u32(2), flags = word & ~kTypeMask;
+  if (op.num(0) != kAfUnix) return NoModel(out);
+  if (rules_(Rule::kUnixFlags, (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
+  UnixCreate(static_cast<int32_t>(word & kTypeMask), flags, out);
+}
 
 // __sys_accept4(): flags and a free number come before the socket.
 void Model::Accept(const Op& op, Outcome* out) {
   const uint32_t flags = op.u32(1);
   if (rules_(Rule::kFdBad, Usable(op.num(0)) == kNil)) return out->Error(kEBADF);
-  if ((flags & ~(kOCloexec | kONonblock)) != 0) return out->Error(kEINVAL);
+  if (rules_(Rule::kAcceptFlags, (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
   const Id id = SocketAt(op.num(0), out);
   if (id == kNil) return;
@@ -305,7 +317,7 @@ void Model::Poll(const Op& op, Outcome* out) {
       } else {
         uint32_t want = op.poll_events(i);
         if (rules_(Rule::kPollErrHup, true)) want |= kErr | kHup;
-        revents = PollMask(file) & want;
+        revents = PollMask(file, want) & want;
       }
     }
     out->records.push_back({revents & 0xffff});

@@ -15,6 +15,12 @@ void Model::Reset() { state_.Reset(); }
 
 void Model::Run(const Op& op, Outcome* out) {
   rules_.StartOp();
+  Dispatch(op, out);
+  // What messages held goes when the call returns.
+  ReleaseFiles();
+}
+
+void Model::Dispatch(const Op& op, Outcome* out) {
   switch (op.call) {
     case Call::kEpollCreate:
       if (rules_(Rule::kCreateSize, op.num(0) <= 0)) return out->Error(kEINVAL);
@@ -110,9 +116,23 @@ bool Model::Blocks(const Op& op) const {
   const Id id = FileAt(op.num(0));
   const File& f = state_.files[id];
   if (id == kNil || f.type == FileType::kPath || (f.flags & kONonblock) != 0) return false;
-  const bool sending = op.call == Call::kWrite || op.call == Call::kSend;
-  if (op.call != Call::kRead && op.call != Call::kRecv && !sending) return false;
-  if (sending ? !f.writable : !f.readable) return false;
+  switch (op.call) {
+    case Call::kWrite:
+    case Call::kSend:
+      if (!f.writable) return false;
+      break;
+    case Call::kRead:
+    case Call::kRecv:
+      if (!f.readable) return false;
+      break;
+    case Call::kConnect:
+    case Call::kAccept4:
+    case Call::kSendfd:
+    case Call::kRecvfd:
+      break;
+    default:
+      return false;
+  }
   // A copy answers exactly; blocking descriptors are rare in what asks this.
   Model probe(*this);
   Outcome outcome;

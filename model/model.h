@@ -5,7 +5,7 @@
 // Not thread-safe.
 //
 // Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), pipe.cc, eventfd.cc,
-// unix.cc, timerfd.cc (one type each), eventpoll.cc (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and
+// unix*.cc, timerfd.cc (one type each), eventpoll.cc (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and
 // paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
@@ -56,8 +56,9 @@ class Model {
 
   // The named steps that ops are made of. Public for planted bugs and explanations.
 
-  // The poll mask of a file now (its ->poll). Polling an epoll file prunes its ready list (R0.8).
-  uint32_t PollMask(Id file);
+  // The poll mask of a file now (its ->poll), for who is interested in these events. Polling an epoll file prunes its
+  // ready list (R0.8).
+  uint32_t PollMask(Id file, uint32_t requested = ~0u);
   // The poll mask of a file as PollMask, without any effect: an epoll is ready if a ready-list item is.
   uint32_t PeekMask(Id file) const;
   // Calls back the watchers of a queue, head to tail (R0.4).
@@ -79,6 +80,7 @@ class Model {
   friend class Describer;
 
   bool Has(Quirk q) const { return profile_[q]; }
+  void Dispatch(const Op& op, Outcome* out);
 
   // fd_table.cc
   // A number beyond the table, which only a planted rule lets through, is as good as 0, which nobody can use.
@@ -87,6 +89,7 @@ class Model {
   int32_t LowestFree(int32_t from);  // -1 if none below RLIMIT_NOFILE
   void Install(int32_t fd, Id file, bool cloexec);
   void Uninstall(int32_t fd);
+  void DropReference(Id file);
   void ReleaseFiles();
   Id NewFile(FileType type, uint32_t flags, Id object);
   void Open(Id file, bool cloexec, Outcome* out);  // installs at the lowest free number
@@ -104,8 +107,10 @@ class Model {
   struct SocketOps;
   struct FileOps {
     FileType type;
-    std::string_view prefix;                              // of its rules, "eventfd."
-    uint32_t (Model::*poll)(const File&) = nullptr;       // its mask
+    std::string_view prefix;                         // of its rules, "eventfd."
+    uint32_t (Model::*poll)(const File&) = nullptr;  // its mask
+    // The part of the mask that is looked at only if OUT, WRNORM or WRBAND is asked for; looking may leave traces.
+    uint32_t (Model::*poll_write)(const File&) = nullptr;
     void (Model::*wait)(const File&, Queues*) = nullptr;  // where its poll waits, in the order of poll_wait()
     void (Model::*read)(const File&, Memory, int64_t n, Outcome*) = nullptr;
     void (Model::*write)(const File&, Memory, int64_t n, uint64_t value, Outcome*) = nullptr;
@@ -183,25 +188,72 @@ class Model {
 
   // unix.cc
   void SocketPair(const Op& op, Outcome* out);
+  bool UnixType(int32_t* type, Outcome* out);
+  Id NewSocket(int32_t type);
   uint32_t UnixMask(const File& file);
+  uint32_t UnixWriteMask(const File& file);
   void UnixWait(const File& file, Queues* queues);
   void UnixRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void UnixWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void UnixSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
   void UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
   void UnixShutdown(const File& file, int32_t how, Outcome* out);
-  void UnixRelease(const File& file);
-  void StreamSend(Id socket, Memory memory, int64_t n, bool nonblock, Outcome* out);
-  void MessageSend(Id socket, Memory memory, int64_t n, bool nonblock, Outcome* out);
-  void StreamRecv(Id socket, Memory memory, int64_t n, bool peek, bool nonblock, Outcome* out);
-  void MessageRecv(Id socket, Memory memory, int64_t n, uint32_t flags, bool nonblock, Outcome* out);
+  void UnixRelease(const File& file) { ReleaseSocket(file.object, false); }
+  void ReleaseSocket(Id socket, bool embryo);
+  // What a call sends or receives beside the bytes: a description that travels along.
+  struct Transfer {
+    Memory memory;
+    int64_t n;
+    uint32_t flags;
+    bool nonblock;
+    Id file = kNil;
+  };
+  void StreamSend(Id socket, const Transfer& t, Outcome* out);
+  void MessageSend(Id socket, const Transfer& t, Outcome* out);
+  void StreamRecv(Id socket, Transfer* t, Outcome* out);
+  void MessageRecv(Id socket, Transfer* t, Outcome* out);
+  void StreamRecvOob(Id socket, const Transfer& t, Outcome* out);
+  Errno SendBuffer(Id socket, int64_t bytes, bool faults, Id file);
+  bool HasOob() const;
+  int64_t Length(Id message) const;
+  Id AtOob(Id socket, Id message, bool peek, bool copied);
+  Id TakeFile(Id message, bool peek);
   int64_t Charge(const Socket& s, int64_t bytes) const;
   bool UnixWritable(const Socket& s, int64_t more = 0) const;
-  Id QueueMessage(Id from, Id to, int64_t bytes);
+  bool UnixFull(Id socket) const;
+  bool WouldWait(Id socket);
+  Id QueueMessage(Id from, Id to, int64_t bytes, Id file = kNil);
   void FreeMessage(Id message);
   void FreeBuffer(Id sender, int64_t charge);
   void Unref(Id socket);
   Errno TakeError(Socket& s);
+
+  // unix_connect.cc
+  void UnixCreate(int32_t type, uint32_t flags, Outcome* out);
+  void UnixBind(const File& file, Outcome* out);
+  void UnixListen(const File& file, int32_t backlog, Outcome* out);
+  void UnixConnect(const File& file, int32_t to, Outcome* out);
+  void UnixAccept(const File& file, uint32_t flags, Outcome* out);
+  void StreamConnect(const File& file, Id to, Outcome* out);
+  void DgramConnect(Id socket, Id to, Outcome* out);
+  uint32_t UnixAddress(int32_t fd) const;
+  Id FindNamed(uint32_t address, int32_t type) const;
+  bool MaySend(Id from, Id to) const;
+  void SetPeer(Id socket, Id peer);
+  void DropPeer(Id socket);
+  void Disconnected(Id socket, Id from);
+  bool WaitForPeer(Id socket);
+  void StopWaiting(Id socket, Id peer);
+  void WakeWaiting(Id socket, uint32_t key);
+
+  // unix_options.cc
+  void UnixGetsockopt(const File& file, int32_t option, Outcome* out);
+  void UnixSetsockopt(const File& file, int32_t option, int32_t value, Outcome* out);
+
+  // unix_rights.cc
+  void UnixSendfd(const File& file, int32_t fd, Outcome* out);
+  void UnixRecvfd(const File& file, Outcome* out);
+  bool Holds(Id socket, Id held) const;
 
   // eventpoll.cc
   void EpollCreate(Outcome* out, bool cloexec);

@@ -34,6 +34,8 @@ constexpr Era kEras[] = {
     {Quirk::kEventfdWriteLong, 0, R(6, 9)},
     {Quirk::kUnixPeerFirst, 0, R(6, 14)},
     {Quirk::kUnixEmptyCounts, 0, R(6, 16), R(5, 15)},
+    {Quirk::kUnixOobEarly, R(5, 15), R(6, 12)},
+    {Quirk::kUnixNoOob, 0, R(5, 15)},
     {Quirk::kTimerfdReadFaults, 0, R(6, 10)},
     {Quirk::kNoParams, 0, R(6, 9)},
     {Quirk::kScanNotifiesUpward, 0, R(5, 5)},
@@ -85,6 +87,9 @@ void EachFact(Facts& facts, F f) {
   f("pipe.max-slots", facts.pipe_max_slots);
   f("pipe.unlimited", facts.pipe_unlimited);
   f("unix.sndbuf", facts.unix_sndbuf);
+  f("unix.sndbuf-min", facts.unix_sndbuf_min);
+  f("unix.dgram-qlen", facts.unix_dgram_qlen);
+  f("net.somaxconn", facts.somaxconn);
   f("unix.charge", facts.unix_charge);
   f("unix.stream-linear", facts.unix_stream_linear);
   f("unix.message-linear", facts.unix_message_linear);

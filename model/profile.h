@@ -53,10 +53,13 @@ bool ProfileForRelease(std::string_view release, Profile* profile);
 
 // Measured at start-up on the target, given to the model as values. The defaults are linux-6.18's on x86-64.
 struct Facts {
-  int64_t pipe_slots = 16;       // F_GETPIPE_SZ of a new pipe / page size
-  int64_t pipe_max_slots = 256;  // fs.pipe-max-size / page size; larger needs CAP_SYS_RESOURCE
-  bool pipe_unlimited = true;    // has CAP_SYS_RESOURCE: F_SETPIPE_SZ above pipe_max_slots succeeds
-  int64_t unix_sndbuf = 212992;  // SO_SNDBUF of a new AF_UNIX socket
+  int64_t pipe_slots = 16;         // F_GETPIPE_SZ of a new pipe / page size
+  int64_t pipe_max_slots = 256;    // fs.pipe-max-size / page size; larger needs CAP_SYS_RESOURCE
+  bool pipe_unlimited = true;      // has CAP_SYS_RESOURCE: F_SETPIPE_SZ above pipe_max_slots succeeds
+  int64_t unix_sndbuf = 212992;    // SO_SNDBUF of a new AF_UNIX socket
+  int64_t unix_sndbuf_min = 4608;  // the smallest that can be set
+  int64_t unix_dgram_qlen = 10;    // net.unix.max_dgram_qlen
+  int64_t somaxconn = 4096;        // net.core.somaxconn
   // What a queued AF_UNIX buffer of so many linear payload bytes is charged, as steps {up to bytes, charge}
   // (SIOCOUTQ). Whole pages on top are charged as they are.
   struct Step {

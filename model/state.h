@@ -181,21 +181,36 @@ struct Message {
   Hook in_socket;
   int64_t bytes = 0, consumed = 0, charge = 0;
   Id sender = kNil;
+  Id file = kNil;  // an open file description that travels with it (SCM_RIGHTS)
 };
 using MessageList = ListOps<Message, &Message::in_socket>;
 
+enum class SocketState : uint8_t { kUnconnected, kListening, kConnected };  // TCP_CLOSE, TCP_LISTEN, TCP_ESTABLISHED
+
 struct Socket {
   int32_t type = kSockStream;
+  SocketState state = SocketState::kUnconnected;
   int32_t refs = 0;                       // its file, sockets whose peer it is, buffers it sent
   bool dead = false;                      // its file is gone (SOCK_DEAD)
   bool shut_rd = false, shut_wr = false;  // RCV_SHUTDOWN, SEND_SHUTDOWN
-  bool connected = true;                  // sk_state is not TCP_CLOSE
+  bool named = false;                     // it is found by its address; an accepted socket only shares one
+  uint32_t address = 0;                   // 0: none
   Errno error = kOK;                      // sk_err
   Id peer = kNil;
-  int64_t charge = 0;  // bytes of its own buffers that are not freed yet
-  List messages;       // receive queue
+  Id listener = kNil;       // of a socket that nobody has accepted yet
+  int64_t backlog = 0;      // a receive queue of more than so many is full
+  int64_t charge = 0;       // bytes of its own buffers that are not freed yet
+  int64_t send_buffer = 0;  // SO_SNDBUF
+  int32_t receive_low = 1;  // SO_RCVLOWAT
+  int32_t linger = -1;      // SO_LINGER, -1: off
+  List messages;            // receive queue; of a listener: who waits to be accepted, as senders
+  Id oob = kNil;            // the message that is the out-of-band byte, until somebody takes it
   List queue;
+  Hook in_waiting;
+  Id waits_for = kNil;  // the peer on whose `waiting` it stands
+  List waiting;         // senders that found the receive queue full (peer_wait)
 };
+using WaitingList = ListOps<Socket, &Socket::in_waiting>;
 
 // A file without readiness: what reads and writes move.
 struct Plain {
@@ -270,13 +285,17 @@ struct State {
   Table<Plain> plains;
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
+  std::vector<Id> releasing;               // those whose turn it is
   uint32_t generation = 0;                 // of graph walks
+  uint32_t addresses = 0;                  // that were given to sockets
+  int64_t in_flight = 0;                   // descriptions that travel with messages
 
   void Reset() {
     fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
     files.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
     eventfds.Clear(), timerfds.Clear(), sockets.Clear(), messages.Clear(), plains.Clear();
-    index.clear(), released.clear(), generation = 0;
+    index.clear(), released.clear(), releasing.clear();
+    generation = 0, addresses = 0, in_flight = 0;
   }
 };
 

@@ -141,6 +141,17 @@ void MeasureUnix(Facts* facts) {
   socklen_t length = sizeof sndbuf;
   if (getsockopt(stream.fd(), SOL_SOCKET, SO_SNDBUF, &sndbuf, &length) == 0) facts->unix_sndbuf = sndbuf;
 
+  const int64_t waiting = std::atol(Text("/proc/sys/net/unix/max_dgram_qlen").c_str());
+  if (waiting > 0) facts->unix_dgram_qlen = waiting;
+  const int64_t backlog = std::atol(Text("/proc/sys/net/core/somaxconn").c_str());
+  if (backlog > 0) facts->somaxconn = backlog;
+  Pair small(SOCK_STREAM);
+  sndbuf = 0;
+  if (setsockopt(small.fd(), SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf) == 0 &&
+      getsockopt(small.fd(), SOL_SOCKET, SO_SNDBUF, &sndbuf, &length) == 0) {
+    facts->unix_sndbuf_min = sndbuf;
+  }
+
   // Linear buffers double from step to step; the first step that grows by less than the one before has pages.
   std::vector<Facts::Step> steps;
   int64_t growth = 0;

@@ -1,6 +1,6 @@
 // What a named planted bug is made of: a few lines at a rule, before an op or behind it.
 //
-// Captureless lambdas in tables (mistakes_epoll.cc, mistakes_files.cc). A mistake may change the model's state where it
+// Captureless lambdas in tables (mistakes_*.cc). A mistake may change the model's state where it
 // is asked, within two bounds: it takes nothing off a list that is being scanned, and it does not call what asks its
 // own rule again.
 
@@ -43,6 +43,7 @@ struct Mistake {
 
 const std::vector<Mistake>& EpollMistakes();
 const std::vector<Mistake>& FileMistakes();
+const std::vector<Mistake>& UnixMistakes();
 
 }  // namespace pollux
 

@@ -33,7 +33,7 @@ int64_t BytesIn(const Scene& s, const Pipe& pipe) {
   return bytes;
 }
 
-bool Writable(const Scene& s, const Socket& socket) { return 4 * (1 + socket.charge) <= s.model.facts().unix_sndbuf; }
+bool Writable(const Scene&, const Socket& socket) { return 4 * (1 + socket.charge) <= socket.send_buffer; }
 
 // Some of the calls notify with another key, or one time more.
 bool NotifyInstead(Scene& s, List& queue, uint32_t key) {

@@ -104,7 +104,7 @@ struct Catalogue {
         bugs.push_back({rule, value});
       }
     }
-    for (const std::vector<Mistake>* table : {&EpollMistakes(), &FileMistakes()}) {
+    for (const std::vector<Mistake>* table : {&EpollMistakes(), &FileMistakes(), &UnixMistakes()}) {
       for (const Mistake& m : *table) {
         infos.push_back(
             {.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
@@ -151,6 +151,7 @@ bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts) {
     case Rule::kWaitBlocks:
     case Rule::kPollBlocks:
     case Rule::kUnixBlockingEof:
+    case Rule::kAcceptShut:
       return false;
     case Rule::kCtlWakeupStripped:
       return b.value == facts.pm_sleep;
