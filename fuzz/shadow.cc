@@ -209,6 +209,12 @@ void Shadow::Apply(const Op& op) {
     case Call::kTimerfdCreate:
       if (Only(op.u32(1), kOCloexec | kONonblock)) one(FileKind::kTimerfd);
       break;
+    case Call::kUserfaultfd:
+      if (Only(op.u32(0), kOCloexec | kONonblock | 1)) one(FileKind::kUserfaultfd);
+      break;
+    case Call::kPerfEventOpen:
+      if (Only(op.u32(0), 11)) one(FileKind::kPerf);
+      break;
     case Call::kMemfdCreate:
     case Call::kOpen:
       one(FileKind::kRefused);

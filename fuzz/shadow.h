@@ -26,6 +26,8 @@ enum class FileKind : uint8_t {
   kDgram,
   kSeqpacket,
   kTimerfd,
+  kUserfaultfd,
+  kPerf,
   kRefused,
   kNone,  // not open
 };

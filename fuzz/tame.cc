@@ -38,6 +38,9 @@ void Tame(Op* op) {
     case Call::kTimerfdCreate:
       if (op->num(0) == kAlarmClocks[0] || op->num(0) == kAlarmClocks[1]) op->arg[0] = kClockMonotonic;
       return;
+    case Call::kUserfaultfd:
+      op->arg[0] |= 1;  // UFFD_USER_MODE_ONLY: everybody may
+      return;
     case Call::kPipe2:
       op->arg[0] &= ~uint64_t{kNotificationPipe};
       return;

@@ -96,6 +96,9 @@ constexpr Word kSettimeWords[] = {{"TFD_TIMER_ABSTIME", kTfdTimerAbstime},
 
 constexpr Word kMemfdWords[] = {{"MFD_CLOEXEC", 1}, {"MFD_ALLOW_SEALING", 2}};
 
+constexpr Word kUserfaultfdWords[] = {{"UFFD_USER_MODE_ONLY", 1}, {"O_NONBLOCK", kONonblock}, {"O_CLOEXEC", kOCloexec}};
+constexpr Word kPerfWords[] = {{"PERF_FLAG_FD_NO_GROUP", 1}, {"PERF_FLAG_FD_OUTPUT", 2}, {"PERF_FLAG_FD_CLOEXEC", 8}};
+
 constexpr Word kCloseRangeWords[] = {{"UNSHARE", kCloseRangeUnshare, "CLOSE_RANGE_"},
                                      {"CLOEXEC", kCloseRangeCloexec, "CLOSE_RANGE_"}};
 
@@ -206,6 +209,9 @@ constexpr ArgSpec kSetsockoptArgs[] = {Descriptor(), kOption, Int("value", 1)};
 constexpr ArgSpec kSendfdArgs[] = {Descriptor("socket"), Descriptor()};
 constexpr ArgSpec kRecvfdArgs[] = {Descriptor("socket")};
 
+constexpr ArgSpec kUserfaultfdArgs[] = {Flags(kUserfaultfdWords, kONonblock | 1)};
+constexpr ArgSpec kPerfArgs[] = {Flags(kPerfWords)};
+
 constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
 constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
 
@@ -255,6 +261,9 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kSetsockopt, "setsockopt", Yields::kValue, kSetsockoptArgs},
       {Call::kSendfd, "sendfd", Yields::kValue, kSendfdArgs},
       {Call::kRecvfd, "recvfd", Yields::kPassed, kRecvfdArgs},
+      {Call::kUserfaultfd, "userfaultfd", Yields::kDescriptor, kUserfaultfdArgs},
+      {Call::kUffdApi, "uffd_api", Yields::kValue, kFdArgs},
+      {Call::kPerfEventOpen, "perf_event_open", Yields::kDescriptor, kPerfArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

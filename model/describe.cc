@@ -67,6 +67,12 @@ class Describer {
         if (const auto& every = s_.timerfds[f.object].interval; every[0] != 0 || every[1] != 0) t += ", periodic";
         if (s_.timerfds[f.object].expired) t += ", expired";
         break;
+      case FileType::kUserfaultfd:
+        t = s_.userfaultfds[f.object].initialized ? "userfaultfd" : "userfaultfd before its handshake";
+        break;
+      case FileType::kPerf:
+        t = "perf event";
+        break;
       case FileType::kUnix: {
         const Socket& s = s_.sockets[f.object];
         t = s.type == kSockStream ? "unix stream" : s.type == kSockDgram ? "unix datagram" : "unix seqpacket";

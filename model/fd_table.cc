@@ -197,8 +197,8 @@ void Model::Fcntl(const Op& op, Outcome* out) {
                  !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
         return out->Error(kEINVAL);
       }
-      // fasync exists for pipes and sockets only: elsewhere O_ASYNC is dropped silently.
-      const bool fasync = pipe || f.type == FileType::kUnix;
+      // Where there is no fasync operation O_ASYNC is dropped silently.
+      const bool fasync = OpsOf(id).fasync;
       const uint32_t settable = kOAppend | kONonblock | kODirect | kONoatime | (fasync ? kOAsync : 0);
       if (rules_(Rule::kSetfl, true)) f.flags = (static_cast<uint32_t>(arg) & settable) | (f.flags & ~settable);
       return out->Value(0);

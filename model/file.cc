@@ -39,14 +39,16 @@ const Model::FileOps Model::kFileOps[] = {
      .prefix = "epoll.",
      .poll = &Model::EpollMask,
      .wait = &Model::EpollWaitQueue,
-     .release = &Model::EpollRelease},
+     .release = &Model::EpollRelease,
+     .no_ioctl = kEINVAL},
     {.type = FileType::kPipe,
      .prefix = "pipe.",
      .poll = &Model::PipeMask,
      .wait = &Model::PipeWait,
      .read = &Model::PipeRead,
      .write = &Model::PipeWrite,
-     .release = &Model::PipeRelease},
+     .release = &Model::PipeRelease,
+     .fasync = true},
     {.type = FileType::kEventfd,
      .prefix = "eventfd.",
      .poll = &Model::EventfdMask,
@@ -62,13 +64,28 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::UnixRead,
      .write = &Model::UnixWrite,
      .release = &Model::UnixRelease,
-     .socket = &kUnixOps},
+     .socket = &kUnixOps,
+     .fasync = true},
     {.type = FileType::kTimerfd,
      .prefix = "timerfd.",
      .poll = &Model::TimerfdMask,
      .wait = &Model::TimerfdWait,
      .read = &Model::TimerfdRead,
      .release = &Model::TimerfdRelease},
+    {.type = FileType::kUserfaultfd,
+     .prefix = "userfaultfd.",
+     .poll = &Model::UserfaultfdMask,
+     .wait = &Model::UserfaultfdWait,
+     .read = &Model::UserfaultfdRead,
+     .release = &Model::UserfaultfdRelease,
+     .no_ioctl = kEINVAL},
+    {.type = FileType::kPerf,
+     .prefix = "perf.",
+     .poll = &Model::PerfMask,
+     .wait = &Model::PerfWait,
+     .read = &Model::PerfRead,
+     .release = &Model::PerfRelease,
+     .fasync = true},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -295,9 +312,14 @@ void Model::Ioctl(const Op& op, Outcome* out) {
     At(fd).cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
     return out->Value(0);
   }
-  const bool epoll = state_.files[id].type == FileType::kEpoll;
-  if (rules_(Rule::kIoctlUnknown, epoll && !Has(Quirk::kNoParams), id)) return out->Error(kEINVAL);
-  out->Error(kENOTTY);
+  out->Error(NoIoctl(id));
+}
+
+Errno Model::NoIoctl(Id file) {
+  // Before 6.9 an epoll had no ioctl at all.
+  const bool none = Has(Quirk::kNoParams) && state_.files[file].type == FileType::kEpoll;
+  const bool invalid = OpsOf(file).no_ioctl == kEINVAL && !none;
+  return rules_(Rule::kIoctlUnknown, invalid, file) ? kEINVAL : kENOTTY;
 }
 
 // --- poll(2) ---------------------------------------------------------------------------------------------------

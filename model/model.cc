@@ -75,6 +75,12 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return TimerfdCreate(op, out);
     case Call::kTimerfdSettime:
       return TimerfdSettime(op, out);
+    case Call::kUserfaultfd:
+      return UserfaultfdCreate(op, out);
+    case Call::kUffdApi:
+      return UserfaultfdApi(op, out);
+    case Call::kPerfEventOpen:
+      return PerfEventOpen(op, out);
     case Call::kTimerfdGettime:
       return TimerfdGettime(op, out);
     case Call::kTimerfdTicks:

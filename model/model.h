@@ -116,6 +116,8 @@ class Model {
     void (Model::*write)(const File&, Memory, int64_t n, uint64_t value, Outcome*) = nullptr;
     void (Model::*release)(const File&) = nullptr;
     const SocketOps* socket = nullptr;  // of sockets alone
+    Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
+    bool fasync = false;                // O_ASYNC can be switched on
   };
   struct SocketOps {
     void (Model::*send)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
@@ -136,6 +138,7 @@ class Model {
   static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
+  Errno NoIoctl(Id file);  // what an ioctl that the file does not know answers
   void EpollWaitQueue(const File& file, Queues* queues);
   uint32_t EpollMask(const File& file) { return PollInstance(file.object); }
   void EpollRelease(const File& file) { ReleaseInstance(file.object); }
@@ -185,6 +188,21 @@ class Model {
   void TimerfdWait(const File& file, Queues* queues);
   void TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void TimerfdRelease(const File& file) { state_.timerfds.Free(file.object); }
+
+  // userfaultfd.cc
+  void UserfaultfdCreate(const Op& op, Outcome* out);
+  void UserfaultfdApi(const Op& op, Outcome* out);
+  void UserfaultfdWait(const File& file, Queues* queues);
+  uint32_t UserfaultfdMask(const File& file);
+  void UserfaultfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void UserfaultfdRelease(const File& file) { state_.userfaultfds.Free(file.object); }
+
+  // perf.cc
+  void PerfEventOpen(const Op& op, Outcome* out);
+  void PerfWait(const File& file, Queues* queues);
+  uint32_t PerfMask(const File& file);
+  void PerfRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PerfRelease(const File& file) { state_.perfs.Free(file.object); }
 
   // unix.cc
   void SocketPair(const Op& op, Outcome* out);

@@ -62,8 +62,11 @@ enum class Call : uint8_t {
   kSetsockopt,      // setsockopt(0 fd, 1 option, 2 value)
   kSendfd,          // sendfd(0 socket, 1 fd): sendmsg of one byte with a descriptor (SCM_RIGHTS)
   kRecvfd,          // recvfd(0 socket) = descriptor, bytes: recvmsg of one byte with room for one; -1 if none came
+  kUserfaultfd,     // userfaultfd(0 flags)
+  kUffdApi,         // uffd_api(0 fd): ioctl(UFFDIO_API), without features
+  kPerfEventOpen,   // perf_event_open(0 flags): a software counter of the calling thread that counts nothing
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kRecvfd) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kPerfEventOpen) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {

@@ -133,6 +133,8 @@ enum class FileType : uint8_t {
   kEventfd,
   kUnix,
   kTimerfd,
+  kUserfaultfd,
+  kPerf,
   kCount,
 };
 
@@ -173,6 +175,15 @@ struct Timerfd {
   bool expired = false;             // and not restarted since
   int64_t interval[2] = {};         // of a periodic timer: seconds, nanoseconds
   int32_t clock = kClockMonotonic;  // CLOCK_*
+  List queue;
+};
+
+struct Userfaultfd {
+  bool initialized = false;  // after the handshake
+  List queue;
+};
+
+struct Perf {
   List queue;
 };
 
@@ -280,6 +291,8 @@ struct State {
   Table<PipeSlot> slots;
   Table<Eventfd> eventfds;
   Table<Timerfd> timerfds;
+  Table<Userfaultfd> userfaultfds;
+  Table<Perf> perfs;
   Table<Socket> sockets;
   Table<Message> messages;
   Table<Plain> plains;
@@ -293,7 +306,8 @@ struct State {
   void Reset() {
     fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
     files.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
-    eventfds.Clear(), timerfds.Clear(), sockets.Clear(), messages.Clear(), plains.Clear();
+    eventfds.Clear(), timerfds.Clear(), userfaultfds.Clear(), perfs.Clear(), sockets.Clear(), messages.Clear(),
+        plains.Clear();
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
   }

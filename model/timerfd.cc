@@ -89,7 +89,7 @@ void Model::TimerfdTicks(const Op& op, Outcome* out) {
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
   const File& f = state_.files[id];
   if (rules_(Rule::kTimerfdTicksNot, f.type != FileType::kTimerfd, id)) {
-    return out->Error(f.type == FileType::kEpoll && !Has(Quirk::kNoParams) ? kEINVAL : kENOTTY);
+    return out->Error(NoIoctl(id));
   }
   if (rules_(Rule::kTimerfdTicksZero, ticks == 0)) return out->Error(kEINVAL);
   Timerfd& t = state_.timerfds[f.object];

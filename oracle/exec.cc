@@ -146,6 +146,10 @@ const char* Refused(const Op& op) {
                  ? "a real file is not opened for writing"
                  : nullptr;
     }
+    case Call::kUserfaultfd:
+      return (op.u32(0) & ~(kOCloexec | kONonblock | 1u)) == 0 && (op.u32(0) & 1) == 0
+                 ? "faults of the kernel depend on a capability"
+                 : nullptr;
     case Call::kMemfdCreate:
       return (op.u32(0) & 0x1c) != 0 ? "huge pages and execution flags depend on the machine" : nullptr;
     case Call::kPrlimit:
@@ -506,6 +510,19 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       c->timer.it_value = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
       c->timer.it_interval = {static_cast<time_t>(op.arg[4]), static_cast<long>(op.arg[5])};
       return set(SYS_timerfd_settime, fd, op.u32(1), address(&c->timer), 0);
+    case Call::kUserfaultfd:
+      return set(SYS_userfaultfd, op.u32(0));
+    case Call::kUffdApi:
+      c->uffdio = {};
+      c->uffdio.api = UFFD_API;
+      return set(SYS_ioctl, fd, UFFDIO_API, address(&c->uffdio));
+    case Call::kPerfEventOpen:
+      c->perf = {};
+      c->perf.type = PERF_TYPE_SOFTWARE;
+      c->perf.size = sizeof c->perf;
+      c->perf.config = PERF_COUNT_SW_DUMMY;
+      c->perf.disabled = 1;
+      return set(SYS_perf_event_open, address(&c->perf), 0, -1, -1, op.u32(0));
     case Call::kTimerfdGettime:
       return set(SYS_timerfd_gettime, fd, address(&c->timer));
     case Call::kTimerfdTicks:

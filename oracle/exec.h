@@ -15,6 +15,8 @@
 #ifndef POLLUX_ORACLE_EXEC_H_
 #define POLLUX_ORACLE_EXEC_H_
 
+#include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -90,6 +92,8 @@ struct SystemCall {
       char byte;
       alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     } message;
+    uffdio_api uffdio;
+    perf_event_attr perf;
   };
   uint64_t sigmask = 0;
 

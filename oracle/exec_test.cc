@@ -326,6 +326,9 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kMemfdCreate, {1}), 13);
     EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kDirectory), kODirectory}), 14);
     EXPECT_EQ(value(Call::kOpen, {static_cast<uint64_t>(Which::kRegular), kODirectory}), -kENOTDIR);
+    EXPECT_EQ(value(Call::kUserfaultfd, {2}), -kEINVAL);
+    EXPECT_EQ(value(Call::kUffdApi, {N(4)}), -kENOTTY);
+    EXPECT_EQ(value(Call::kPerfEventOpen, {1u << 20}), -kEINVAL);
     EXPECT_EQ(value(Call::kPrlimit, {100}), 0);
     EXPECT_EQ(Do(exec, Call::kWatches, {5}).kind, Outcome::kSkipped);
     EXPECT_EQ(value(Call::kSocket, {kAfUnix, kSockStream, kONonblock}), 15);

@@ -118,6 +118,27 @@ static struct itimerspec *timer(long long sec, long long nsec, long long interva
 }
 )",
      ""},
+    {"uffd_api", R"(
+static struct uffdio_api *uffd_api(void) {
+  static struct uffdio_api a;
+  memset(&a, 0, sizeof a);
+  a.api = UFFD_API;
+  return &a;
+}
+)",
+     ""},
+    {"idle_counter", R"(
+static struct perf_event_attr *idle_counter(void) {
+  static struct perf_event_attr a;
+  memset(&a, 0, sizeof a);
+  a.type = PERF_TYPE_SOFTWARE;
+  a.size = sizeof a;
+  a.config = PERF_COUNT_SW_DUMMY;
+  a.disabled = 1;
+  return &a;
+}
+)",
+     ""},
     {"expires", R"(
 /* A timer set to the past expires by interrupt, a moment later. */
 static void expires(int fd) {
@@ -574,6 +595,8 @@ constexpr std::string_view kIncludes = R"(
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -900,6 +923,12 @@ class Body {
       case Call::kTimerfdSettime:
         return "SYS_timerfd_settime, " + Fd(0) + ", " + Int(1) + ", timer(" + Long(2) + ", " + Long(3) + ", " +
                Long(4) + ", " + Long(5) + "), NULL";
+      case Call::kUserfaultfd:
+        return "SYS_userfaultfd, " + Int(0);
+      case Call::kUffdApi:
+        return "SYS_ioctl, " + Fd(0) + ", UFFDIO_API, uffd_api()";
+      case Call::kPerfEventOpen:
+        return "SYS_perf_event_open, idle_counter(), 0, -1, -1, (long)(" + Int(0) + ")";
       case Call::kTimerfdGettime:
         return "SYS_timerfd_gettime, " + Fd(0) + ", timer(0, 0, 0, 0)";
       case Call::kTimerfdTicks:

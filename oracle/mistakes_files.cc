@@ -456,6 +456,31 @@ const std::vector<Mistake>& FileMistakes() {
          if (!s.Calls(Call::kTimerfdSettime) || out->kind != Outcome::kValues) return;
          TheTimerfd(s).ticks += static_cast<uint64_t>(s.memo);
        }},
+
+      // --- userfaultfd and perf events ---------------------------------------------------------------------------
+      {"userfaultfd.handshake-edge",
+       "userfaultfd",
+       "the handshake notifies",
+       {},
+       nullptr,
+       nullptr,
+       [](Scene& s, Outcome* out) {
+         if (!s.Calls(Call::kUffdApi) || out->kind != Outcome::kValues) return;
+         s.model.Notify(s.state().userfaultfds[Object(s, FileType::kUserfaultfd)].queue, 0);
+       }},
+      {"userfaultfd.err-at-open",
+       "userfaultfd",
+       "whether it may block is looked at when it is created, and not again",
+       {Rule::kUserfaultfdErrBlocking},
+       [](Scene& s) {
+         return s.value && !s.Calls(Call::kFcntl) && s.model.state().userfaultfds[s.id].initialized && s.memo != 0;
+       },
+       [](Scene& s) { s.memo = s.Calls(Call::kPoll); }},
+      {"perf.in",
+       "perf",
+       "a perf event without a buffer is readable: it can be read",
+       {Rule::kPerfHup},
+       [](Scene& s) { return s.value && !s.Calls(Call::kPoll); }},
   };
   return mistakes;
 }

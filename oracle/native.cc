@@ -63,6 +63,8 @@ std::vector<Op> Probes() {
       op(Call::kSetsockopt, {none, kSoRcvlowat, 1}),
       op(Call::kSendfd, {none, none}),
       op(Call::kRecvfd, {none}),
+      op(Call::kUserfaultfd, {1}),
+      op(Call::kPerfEventOpen),
   };
 }
 
@@ -118,7 +120,8 @@ void NativeTarget::ProbeCalls() {
     exec_->Run(op, &out);
     const char*& why = lacks_[static_cast<size_t>(op.call)];
     if (out.kind == Outcome::kSkipped) why = out.note;
-    if (out.kind == Outcome::kError && (out.error == kENOSYS || out.error == kEPERM)) why = "refused by this kernel";
+    if (out.kind == Outcome::kError && (out.error == kENOSYS || out.error == kEPERM || out.error == kEACCES))
+      why = "refused by this kernel";
     if (op.call == Call::kOpen && out.kind == Outcome::kError) why = "a file is missing";
     if (op.call == Call::kFdinfo && out.kind != Outcome::kRecords) why = "no /proc/thread-self/fdinfo";
   }
