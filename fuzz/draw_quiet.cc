@@ -12,6 +12,7 @@ namespace {
 uint32_t Usual(Random* random) { return random->OneIn(2) ? 0 : kIn; }  // ERR and HUP come unasked
 
 int32_t CreateUserfaultfd(Generator& g, uint32_t flags) {
+  if (g.random().OneIn(32)) g.Emit(ops::Make(Call::kUserfaultfd, {flags | 3}));
   const int32_t n = g.Made(ops::Make(Call::kUserfaultfd, {flags | 1}));
   if (n >= 0 && g.random().OneIn(3)) g.Emit(ops::Make(Call::kUffdApi, {g.Operand(n).bits()}));
   return n;
@@ -27,6 +28,7 @@ void Handshake(Generator& g, const Shadow::File& file) {
 }
 
 int32_t CreatePerf(Generator& g, uint32_t flags) {
+  if (g.random().OneIn(32)) g.Emit(ops::Make(Call::kPerfEventOpen, {16}));
   return g.Made(ops::Make(Call::kPerfEventOpen, {(flags & kOCloexec) != 0 ? 8u : g.OddFlag() ? 1u : 0u}));
 }
 

@@ -47,6 +47,7 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
     d.ops = std::move(run), d.outcomes = std::move(outcomes), d.verdict = verdict;
     ++d.reproduced;
   }
+  target->Reset();  // a trace may leave the process without descriptors
   if (!target->FactsHold()) diagnosis.reason = Reason::kFactChanged;
   if (!diagnosis.reproduced()) return diagnosis;
 
@@ -55,6 +56,7 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
     // A trace that shows its kind every third time gets enough attempts to miss it once in a hundred.
     if (diagnosis.rate() < 1) min.attempts = std::min(20, static_cast<int>(std::ceil(4.6 / diagnosis.rate())));
     Minimal minimal = Minimizer(target, model, min).Run(d.ops, kind);
+    target->Reset();
     d.executions = minimal.executions;
     d.minimal = minimal.complete;
     if (minimal.verdict.value == Verdict::kDiverges) {

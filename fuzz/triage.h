@@ -35,7 +35,7 @@ struct Diagnosis {
   }
 };
 
-// Neither target nor model is owned. `kind` is what the trace showed when it was found.
+// Neither target nor model is owned; the target is reset at the end. `kind` is what the trace showed when it was found.
 Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const Kind& kind,
                  const TriageOptions& options = {});
 

@@ -36,9 +36,15 @@ class Flaky : public ModelTarget {
     ModelTarget::Reset();
     model().rules() = Rules();
     if (++traces_ % every_ == 0) model().rules().Force(rule_, value_);
+    reset = true;
+  }
+  void Run(const Op& op, Outcome* out) override {
+    reset = false;
+    ModelTarget::Run(op, out);
   }
   bool FactsHold() override { return facts_hold; }
   bool facts_hold = true;
+  bool reset = false;  // no op since Reset
 
  private:
   Rule rule_;
@@ -99,6 +105,7 @@ TEST(Triage, WhatNeverHappensAgainIsKeptApart) {
   Model model(Named("linux-6.18"));
   const Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), kind);
   EXPECT_FALSE(d.reproduced());
+  EXPECT_TRUE(target.reset);
   EXPECT_EQ(d.rate(), 0);
   EXPECT_EQ(d.divergence.ops, ParsedOps(kTrace));
   EXPECT_EQ(d.divergence.outcomes.size(), d.divergence.ops.size());
@@ -119,6 +126,7 @@ TEST(Triage, ArtefactsRepeatTheVerdictAndLeaveNothingHalfWritten) {
   Flaky target(Rule::kEventfdWriteWakes, false, 1);
   Model model(Named("linux-6.18"));
   Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), KindOf(Rule::kEventfdWriteWakes, false));
+  EXPECT_TRUE(target.reset) << "or the files could not be opened after prlimit(NOFILE, 0)";
   const std::string stem = FileStem(d.divergence.verdict.kind);
   ASSERT_TRUE(WriteArtefacts(folder / "a/b", stem, &model, &d.divergence).ok());
   ASSERT_EQ(d.divergence.artefacts.size(), 2u);
