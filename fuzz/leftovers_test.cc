@@ -22,13 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The names in a folder that begin with `prefix`, sorted; empty where there is no such folder.
-std::string Names(const char* folder, std::string_view prefix = "") {
+// The names in a folder, sorted; empty where there is no such folder.
+std::string Names(const char* folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename();
-    if (name.starts_with(prefix)) names.push_back(name);
+    names.push_back(entry.path().filename());
   }
   std::sort(names.begin(), names.end());
   std::string all;
@@ -62,7 +61,6 @@ std::map<std::string, std::string> Machine() {
           {"signal dispositions", Lines("/proc/self/status", "Sig")},
           {"POSIX timers", FileText("/proc/self/timers")},
           {"mounts", FileText("/proc/self/mounts")},
-          {"temporary files", Names(fs::temp_directory_path().c_str(), "pollux-corpus")},
           {"shared memory", Names("/dev/shm")},
           {"message queues", Names("/dev/mqueue")},
           {"System V segments", FileText("/proc/sysvipc/shm")},
@@ -87,10 +85,11 @@ class Leftovers : public testing::TestWithParam<int> {};
 
 TEST_P(Leftovers, ACampaignLeavesNone) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const TempFolder folder;
+  const TempFolder folder, temporary;
   const std::map<std::string, std::string> before = Machine();
   const pid_t pid = fork();
   if (pid == 0) {
+    setenv("TMPDIR", temporary.path().c_str(), 1);
     CampaignOptions options;
     options.seconds = 60;
     options.jobs = 2;
@@ -109,6 +108,7 @@ TEST_P(Leftovers, ACampaignLeavesNone) {
   // What others do on this machine meanwhile passes.
   for (int i = 0; i < 100 && Machine() != before; ++i) usleep(100000);
   for (const auto& [what, value] : Machine()) EXPECT_EQ(value, before.at(what)) << what;
+  EXPECT_EQ(Names(temporary.path().c_str()), "");
   prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 

@@ -144,7 +144,10 @@ int32_t LongestChain(const State& s, Id instance, int32_t depth) {
 
 // I10: what is ready and not queued was consumed, or became so without a notification that passes.
 bool MaySleep(const State& s, const Item& item) {
-  const bool nested = s.files[item.file].type == FileType::kEpoll;
+  const FileType type = s.files[item.file].type;
+  const bool nested = type == FileType::kEpoll;
+  // O_NONBLOCK decides its mask, and F_SETFL tells nobody.
+  if (type == FileType::kUserfaultfd) return true;
   return (item.events & kEt) != 0 || (nested && (item.events & kIn) == 0);
 }
 
