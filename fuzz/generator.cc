@@ -321,6 +321,7 @@ int32_t Generator::CreateByTaste() {
 
 int32_t Generator::Duplicate(int32_t number) {
   if (number < 0) return -1;
+  if (random_->OneIn(24)) return Made(ops::Reopen(Operand(number), random_->Below(3) | kONonblock));
   const uint32_t r = random_->Below(16);
   if (r < 13) {
     Emit(ops::Dup(Operand(number)));

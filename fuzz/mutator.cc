@@ -59,6 +59,20 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
       case Call::kOpen:
         k[0] = FileKind::kRefused;
         break;
+      case Call::kFifo:
+        k[0] = FileKind::kFifo;
+        break;
+      case Call::kReopen: {
+        const Fd fd = op.fd(0);
+        if (fd.literal() || fd.op() >= kinds->size()) break;
+        k[0] = (*kinds)[fd.op()][fd.out()];
+        const bool pipe = k[0] == FileKind::kPipeRead || k[0] == FileKind::kPipeWrite || k[0] == FileKind::kFifo;
+        if (!pipe) break;
+        k[0] = (op.u32(1) & kOPath) != 0     ? FileKind::kFifo
+               : (op.u32(1) & 3) == kOWronly ? FileKind::kPipeWrite
+                                             : FileKind::kPipeRead;
+        break;
+      }
       case Call::kDup:
       case Call::kDup2:
       case Call::kDup3:

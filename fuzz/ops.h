@@ -82,6 +82,8 @@ inline Op Setsockopt(Fd fd, int32_t option, int32_t value) {
 }
 inline Op Sendfd(Fd socket, Fd fd) { return Make(Call::kSendfd, {socket.bits(), fd.bits()}); }
 inline Op Recvfd(Fd socket) { return Make(Call::kRecvfd, {socket.bits()}); }
+inline Op Reopen(Fd fd, uint32_t flags) { return Make(Call::kReopen, {fd.bits(), flags}); }
+inline Op Fifo(uint32_t flags) { return Make(Call::kFifo, {flags}); }
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }

@@ -112,6 +112,25 @@ void Shadow::Ctl(const Op& op) {
   }
 }
 
+// What a file becomes that is opened again; kNone: nothing.
+FileKind Shadow::Reopened(const File& file, uint32_t flags) const {
+  if (file.node != kNoFile) {
+    return (flags & kOPath) != 0     ? FileKind::kFifo
+           : (flags & 3) == kOWronly ? FileKind::kPipeWrite
+                                     : FileKind::kPipeRead;
+  }
+  return (flags & kOPath) != 0 || file.kind == FileKind::kRefused ? FileKind::kRefused : FileKind::kNone;
+}
+
+// An end of a pipe that was opened just now.
+void Shadow::SetEnds(FileId id, FileId end) {
+  File &node = files_[id], &file = files_[end];
+  file.node = id;
+  if (file.kind == FileKind::kPipeRead) node.reader = end, file.peer = node.writer;
+  if (file.kind == FileKind::kPipeWrite) node.writer = end, file.peer = node.reader;
+  if (file.peer != kNoFile) files_[file.peer].peer = end;
+}
+
 void Shadow::Apply(const Op& op) {
   const uint32_t index = size();
   const Fd first = Fd::Output(index, 0), second = Fd::Output(index, 1);
@@ -129,6 +148,7 @@ void Shadow::Apply(const Op& op) {
     out = {m, n};
     const FileId x = NewFile(a, m, first), y = NewFile(b, n, second);
     files_[x].peer = y, files_[y].peer = x;
+    if (a == FileKind::kPipeRead) SetEnds(x, x), SetEnds(x, y);
   };
   const auto duplicate = [&](int32_t from, int32_t to) {
     const FileId file = At(from);
@@ -219,6 +239,22 @@ void Shadow::Apply(const Op& op) {
     case Call::kOpen:
       one(FileKind::kRefused);
       break;
+    case Call::kFifo: {
+      const FileId id = one(FileKind::kFifo);
+      if (id != kNoFile) files_[id].node = id;
+      break;
+    }
+    case Call::kReopen: {
+      const File from = files_[At(Number(op.fd(0)))];
+      const FileKind kind = from.refs == 0 ? FileKind::kNone : Reopened(from, op.u32(1));
+      if (kind == FileKind::kNone) break;
+      const FileId id = one(kind);
+      if (id == kNoFile || from.node == kNoFile) break;
+      SetEnds(from.node, id);
+      // What is open for both reads what it writes itself.
+      if ((op.u32(1) & 3) == kORdwr && kind == FileKind::kPipeRead) files_[id].peer = files_[from.node].writer = id;
+      break;
+    }
     case Call::kDup:
       duplicate(Number(op.fd(0)), Lowest(3));
       break;

@@ -28,6 +28,7 @@ enum class FileKind : uint8_t {
   kTimerfd,
   kUserfaultfd,
   kPerf,
+  kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
   kRefused,
   kNone,  // not open
 };
@@ -45,8 +46,10 @@ class Shadow {
     FileKind kind = FileKind::kNone;
     bool semaphore = false;
     int32_t refs = 0;
-    int32_t number = -1;    // one of its open numbers
-    FileId peer = kNoFile;  // the other end
+    int32_t number = -1;                        // one of its open numbers
+    FileId peer = kNoFile;                      // the other end
+    FileId node = kNoFile;                      // of pipes and FIFOs: the first file of the same inode
+    FileId reader = kNoFile, writer = kNoFile;  // of a node: the newest ends
     bool listens = false;
   };
   struct Item {
@@ -99,6 +102,8 @@ class Shadow {
   // The first of the pairs that begin with `to`, taken out; or kNoFile.
   using Pairs = std::vector<std::pair<FileId, FileId>>;
   static FileId Take(Pairs* pairs, FileId to);
+  FileKind Reopened(const File& file, uint32_t flags) const;
+  void SetEnds(FileId node, FileId end);
 
   std::vector<Slot> at_;
   std::vector<File> files_;

@@ -60,6 +60,13 @@ void Tame(Op* op) {
     case Call::kOpen:
       op->arg[1] &= kOPath | kOCloexec | kONonblock | kODirectory;
       return;
+    case Call::kReopen:
+      op->arg[1] &= 3 | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory;
+      if ((op->arg[1] & 3) == 3) op->arg[1] &= ~uint64_t{1};
+      return;
+    case Call::kFifo:
+      op->arg[0] &= kOCloexec;
+      return;
     case Call::kMemfdCreate:
       op->arg[0] &= kMemfdKnown;
       return;

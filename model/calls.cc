@@ -208,6 +208,8 @@ constexpr ArgSpec kGetsockoptArgs[] = {Descriptor(), kOption};
 constexpr ArgSpec kSetsockoptArgs[] = {Descriptor(), kOption, Int("value", 1)};
 constexpr ArgSpec kSendfdArgs[] = {Descriptor("socket"), Descriptor()};
 constexpr ArgSpec kRecvfdArgs[] = {Descriptor("socket")};
+constexpr ArgSpec kReopenArgs[] = {Descriptor(), Flags(kOpenFlagWords, kONonblock)};
+constexpr ArgSpec kFifoArgs[] = {Flags(kEpollFlagWords)};
 
 constexpr ArgSpec kUserfaultfdArgs[] = {Flags(kUserfaultfdWords, kONonblock | 1)};
 constexpr ArgSpec kPerfArgs[] = {Flags(kPerfWords)};
@@ -264,6 +266,8 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kUserfaultfd, "userfaultfd", Yields::kDescriptor, kUserfaultfdArgs},
       {Call::kUffdApi, "uffd_api", Yields::kValue, kFdArgs},
       {Call::kPerfEventOpen, "perf_event_open", Yields::kDescriptor, kPerfArgs},
+      {Call::kReopen, "reopen", Yields::kDescriptor, kReopenArgs},
+      {Call::kFifo, "fifo", Yields::kDescriptor, kFifoArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

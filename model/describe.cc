@@ -38,7 +38,7 @@ class Describer {
       case FileType::kNone:
         return "nothing";
       case FileType::kPath:
-        return "O_PATH";
+        return s_.inodes[f.inode].fifo ? "O_PATH of a FIFO" : "O_PATH";
       case FileType::kRegular:
         return "regular file";
       case FileType::kDirectory:
@@ -53,7 +53,8 @@ class Describer {
       }
       case FileType::kPipe: {
         const Pipe& p = s_.pipes[f.object];
-        t = std::string("pipe, ") + (f.readable ? "reading" : "writing") + " end, " + std::to_string(p.slots.size) +
+        const char* end = !f.writable ? "reading end" : !f.readable ? "writing end" : "both ends";
+        t = std::string(s_.inodes[f.inode].fifo ? "FIFO, " : "pipe, ") + end + ", " + std::to_string(p.slots.size) +
             "/" + std::to_string(p.max_slots) + " slots";
         if (p.writers == 0) t += ", no writer";
         if (p.readers == 0) t += ", no reader";

@@ -66,6 +66,7 @@ void Model::ReleaseFiles() {
       RemoveItem(state_.files[file].items.head);
     }
     if (const auto release = OpsOf(file).release; release != nullptr) (this->*release)(File(state_.files[file]));
+    ReleaseInode(state_.files[file].inode);
     if (state_.files[file].items.size == 0) {
       state_.files[file] = File();
       state_.files.Free(file);
@@ -73,10 +74,23 @@ void Model::ReleaseFiles() {
   }
 }
 
-Id Model::NewFile(FileType type, uint32_t flags, Id object) {
+Id Model::NewInode(FileType type, Id object) {
+  const Id id = state_.inodes.New();
+  state_.inodes[id].type = type, state_.inodes[id].object = object;
+  return id;
+}
+
+void Model::ReleaseInode(Id id) {
+  if (id == kNil || --state_.inodes[id].refs > 0) return;
+  state_.inodes[id] = Inode();
+  state_.inodes.Free(id);
+}
+
+Id Model::NewFile(FileType type, uint32_t flags, Id object, Id inode) {
   const Id id = state_.files.New();
   File& f = state_.files[id];
-  f.type = type, f.flags = flags, f.object = object;
+  f.type = type, f.flags = flags, f.object = object, f.inode = inode;
+  if (inode != kNil) ++state_.inodes[inode].refs;
   const uint32_t access = flags & 3;
   f.readable = access == kORdonly || access == kORdwr, f.writable = access == kOWronly || access == kORdwr;
   return id;

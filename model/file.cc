@@ -23,18 +23,25 @@ const Model::FileOps Model::kFileOps[] = {
      .prefix = "",
      .read = &Model::PlainRead,
      .write = &Model::PlainWrite,
-     .release = &Model::PlainRelease},
-    {.type = FileType::kDirectory, .prefix = "", .read = &Model::PlainRead, .release = &Model::PlainRelease},
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen},
+    {.type = FileType::kDirectory,
+     .prefix = "",
+     .read = &Model::PlainRead,
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen},
     {.type = FileType::kMemfd,
      .prefix = "",
      .read = &Model::PlainRead,
      .write = &Model::PlainWrite,
-     .release = &Model::PlainRelease},
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen},
     {.type = FileType::kNull,
      .prefix = "",
      .read = &Model::PlainRead,
      .write = &Model::PlainWrite,
-     .release = &Model::PlainRelease},
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen},
     {.type = FileType::kEpoll,
      .prefix = "epoll.",
      .poll = &Model::EpollMask,
@@ -48,6 +55,7 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::PipeRead,
      .write = &Model::PipeWrite,
      .release = &Model::PipeRelease,
+     .open = &Model::PipeOpen,
      .fasync = true},
     {.type = FileType::kEventfd,
      .prefix = "eventfd.",
@@ -231,30 +239,70 @@ void Model::SocketOp(const Op& op, Outcome* out) {
   }
 }
 
-// --- Files that epoll refuses ----------------------------------------------------------------------------------
+// --- open(2) ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+// What the language opens with: O_CREAT, O_TRUNC and their like are about file systems.
+constexpr uint32_t kOpenFlags =
+    kOWronly | kORdwr | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory | kOLargefile;
+
+void DependsOnFilesystem(Outcome* out) {
+  out->Clear(), out->kind = Outcome::kSkipped, out->note = "open: flags that depend on the filesystem";
+}
+
+}  // namespace
 
 void Model::OpenFile(const Op& op, Outcome* out) {
   static constexpr FileType kTypes[] = {FileType::kRegular, FileType::kDirectory, FileType::kNull};
   const uint32_t which = op.u32(0), flags = op.u32(1);
-  if (which > 2 ||
-      (flags & ~(kOWronly | kORdwr | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory | kOLargefile)) != 0) {
-    out->Clear(), out->kind = Outcome::kSkipped, out->note = "open: flags that depend on the filesystem";
-    return;
-  }
+  if (which > 2 || (flags & ~kOpenFlags) != 0) return DependsOnFilesystem(out);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
-  if (rules_(Rule::kOpenNotDirectory, (flags & kODirectory) != 0 && kTypes[which] != FileType::kDirectory)) {
+  const Id inode = NewInode(kTypes[which]);
+  state_.inodes[inode].size = INT64_MAX / 2;
+  ++state_.inodes[inode].refs;
+  OpenInode(inode, flags, out);
+  ReleaseInode(inode);
+}
+
+// open("/proc/thread-self/fd/N"): a new open file description of what the number names, also one with O_PATH.
+void Model::Reopen(const Op& op, Outcome* out) {
+  const uint32_t flags = op.u32(1);
+  if ((flags & ~kOpenFlags) != 0) return DependsOnFilesystem(out);
+  if (LowestFree(0) < 0) return out->Error(kEMFILE);
+  const Id from = FileAt(op.num(0));
+  if (rules_(Rule::kReopenAbsent, from == kNil)) return out->Error(kENOENT);
+  const FileType type = state_.inodes[state_.files[from].inode].type;
+  if ((type == FileType::kRegular || type == FileType::kDirectory) && (flags & 3) != kORdonly && !(flags & kOPath)) {
+    return DependsOnFilesystem(out);
+  }
+  OpenInode(state_.files[from].inode, flags, out);
+}
+
+// do_open(), do_dentry_open()
+void Model::OpenInode(Id inode, uint32_t flags, Outcome* out) {
+  const FileType type = state_.inodes[inode].type;
+  const bool cloexec = (flags & kOCloexec) != 0;
+  if (rules_(Rule::kOpenNotDirectory, (flags & kODirectory) != 0 && type != FileType::kDirectory)) {
     return out->Error(kENOTDIR);
   }
-  Id file;
   if (rules_(Rule::kOpenPath, (flags & kOPath) != 0)) {
-    file = NewFile(FileType::kPath, flags & (kOPath | kODirectory), kNil);
+    const Id file = NewFile(FileType::kPath, flags & (kOPath | kODirectory), kNil, inode);
     state_.files[file].readable = state_.files[file].writable = false;
-  } else {
-    const Id plain = state_.plains.New();
-    state_.plains[plain].size = INT64_MAX / 2;
-    file = NewFile(kTypes[which], (flags & ~kOCloexec) | kOLargefile, plain);
+    return Open(file, cloexec, out);
   }
-  Open(file, (flags & kOCloexec) != 0, out);
+  const auto open = Ops(type).open;
+  // sock_no_open(), and the inode that anonymous ones share: there is nothing to open.
+  if (rules_(Rule::kReopenNothing, open == nullptr)) return out->Error(kENXIO);
+  if (open == nullptr) return out->Value(0);  // only where the rule is planted
+  const Id file = (this->*open)(inode, (flags & ~kOCloexec) | kOLargefile, out);
+  if (file != kNil) Open(file, cloexec, out);
+}
+
+// --- Files that epoll refuses ----------------------------------------------------------------------------------
+
+Id Model::PlainOpen(Id inode, uint32_t flags, Outcome*) {
+  return NewFile(state_.inodes[inode].type, flags, state_.plains.New(), inode);
 }
 
 void Model::MemfdCreate(const Op& op, Outcome* out) {
@@ -265,8 +313,7 @@ void Model::MemfdCreate(const Op& op, Outcome* out) {
     return;
   }
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
-  const Id plain = state_.plains.New();
-  Open(NewFile(FileType::kMemfd, kORdwr | kOLargefile, plain), (flags & 1) != 0, out);
+  Open(PlainOpen(NewInode(FileType::kMemfd), kORdwr | kOLargefile, out), (flags & 1) != 0, out);
 }
 
 void Model::PlainRead(const File& file, Memory memory, int64_t n, Outcome* out) {
@@ -279,7 +326,8 @@ void Model::PlainRead(const File& file, Memory memory, int64_t n, Outcome* out) 
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "read: direct, or far into a regular file";
     return;
   }
-  const int64_t left = p.size > p.position ? p.size - p.position : 0;
+  const int64_t size = state_.inodes[file.inode].size;
+  const int64_t left = size > p.position ? size - p.position : 0;
   int64_t take = n < left ? n : left;
   const int64_t room = Copyable(memory, true);
   if (take > room) take = room;
@@ -291,12 +339,13 @@ void Model::PlainRead(const File& file, Memory memory, int64_t n, Outcome* out) 
 void Model::PlainWrite(const File& file, Memory memory, int64_t n, uint64_t, Outcome* out) {
   if (file.type == FileType::kNull) return out->Value(n);
   Plain& p = state_.plains[file.object];
-  if ((file.flags & kOAppend) != 0 && n > 0) p.position = p.size;
+  int64_t& size = state_.inodes[file.inode].size;
+  if ((file.flags & kOAppend) != 0 && n > 0) p.position = size;
   const int64_t room = Copyable(memory, false);
   const int64_t take = n < room ? n : room;
   if (rules_(Rule::kMemoryFault, take == 0 && n > 0)) return out->Error(kEFAULT);
   p.position += take;
-  if (take > 0 && p.position > p.size) p.size = p.position;
+  if (take > 0 && p.position > size) size = p.position;
   out->Value(take);
 }
 

@@ -103,6 +103,10 @@ void Model::Dispatch(const Op& op, Outcome* out) {
     case Call::kSendfd:
     case Call::kRecvfd:
       return SocketOp(op, out);
+    case Call::kReopen:
+      return Reopen(op, out);
+    case Call::kFifo:
+      return FifoCreate(op, out);
   }
 }
 
@@ -121,8 +125,14 @@ void Model::Watches(const Op& op, Outcome* out) {
 bool Model::Blocks(const Op& op) const {
   const Id id = FileAt(op.num(0));
   const File& f = state_.files[id];
-  if (id == kNil || f.type == FileType::kPath || (f.flags & kONonblock) != 0) return false;
+  if (op.call == Call::kReopen) {
+    if (!state_.inodes[f.inode].fifo || (op.u32(1) & (kONonblock | kOPath)) != 0) return false;
+  } else if (id == kNil || f.type == FileType::kPath || (f.flags & kONonblock) != 0) {
+    return false;
+  }
   switch (op.call) {
+    case Call::kReopen:
+      break;
     case Call::kWrite:
     case Call::kSend:
       if (!f.writable) return false;

@@ -91,7 +91,9 @@ class Model {
   void Uninstall(int32_t fd);
   void DropReference(Id file);
   void ReleaseFiles();
-  Id NewFile(FileType type, uint32_t flags, Id object);
+  Id NewFile(FileType type, uint32_t flags, Id object, Id inode = kNil);
+  Id NewInode(FileType type, Id object = kNil);
+  void ReleaseInode(Id inode);
   void Open(Id file, bool cloexec, Outcome* out);  // installs at the lowest free number
   void Close(const Op& op, Outcome* out);
   void CloseRange(const Op& op, Outcome* out);
@@ -115,6 +117,8 @@ class Model {
     void (Model::*read)(const File&, Memory, int64_t n, Outcome*) = nullptr;
     void (Model::*write)(const File&, Memory, int64_t n, uint64_t value, Outcome*) = nullptr;
     void (Model::*release)(const File&) = nullptr;
+    // A new file of this inode: kNil, and the outcome, if there will be none. Null: nothing can be opened (ENXIO).
+    Id (Model::*open)(Id inode, uint32_t flags, Outcome*) = nullptr;
     const SocketOps* socket = nullptr;  // of sockets alone
     Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
     bool fasync = false;                // O_ASYNC can be switched on
@@ -154,14 +158,21 @@ class Model {
   void Accept(const Op& op, Outcome* out);
   void SocketOp(const Op& op, Outcome* out);  // the calls that look the socket up, and no more
   void OpenFile(const Op& op, Outcome* out);
+  void Reopen(const Op& op, Outcome* out);
+  void OpenInode(Id inode, uint32_t flags, Outcome* out);
   void MemfdCreate(const Op& op, Outcome* out);
   void Ioctl(const Op& op, Outcome* out);
+  Id PlainOpen(Id inode, uint32_t flags, Outcome* out);
   void PlainRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PlainWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void Poll(const Op& op, Outcome* out);
 
   // pipe.cc
   void Pipe2(const Op& op, Outcome* out);
+  void FifoCreate(const Op& op, Outcome* out);
+  Id NewPipe();
+  void FreePipe(Id pipe);
+  Id PipeOpen(Id inode, uint32_t flags, Outcome* out);
   uint32_t PipeMask(const File& file);
   void PipeWait(const File& file, Queues* queues);
   void PipeRead(const File& file, Memory memory, int64_t n, Outcome* out);

@@ -30,6 +30,7 @@ std::string Base(Call call, size_t out) {
     case Call::kMemfdCreate:
       return "m";
     case Call::kOpen:
+    case Call::kFifo:
       return "f";
     default:
       return "d";

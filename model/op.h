@@ -65,8 +65,10 @@ enum class Call : uint8_t {
   kUserfaultfd,     // userfaultfd(0 flags)
   kUffdApi,         // uffd_api(0 fd): ioctl(UFFDIO_API), without features
   kPerfEventOpen,   // perf_event_open(0 flags): a software counter of the calling thread that counts nothing
+  kReopen,          // reopen(0 fd, 1 flags): open("/proc/thread-self/fd/N", flags)
+  kFifo,            // fifo(0 flags): an O_PATH descriptor of a FIFO that has no name any more
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kPerfEventOpen) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kFifo) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {

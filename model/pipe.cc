@@ -13,22 +13,29 @@ constexpr uint32_t kReadKey = kIn | kRdnorm, kWriteKey = kOut | kWrnorm;
 
 }  // namespace
 
+Id Model::NewPipe() {
+  const Id pipe = state_.pipes.New();
+  state_.pipes[pipe].max_slots = facts_.pipe_slots;
+  return pipe;
+}
+
 void Model::Pipe2(const Op& op, Outcome* out) {
   const uint32_t flags = op.u32(0);
   if (rules_(Rule::kPipeFlags, (flags & ~(kOCloexec | kONonblock | kODirect)) != 0)) return out->Error(kEINVAL);
   const int32_t r = LowestFree(0);
   if (r < 0) return out->Error(kEMFILE);
-  const Id pipe = state_.pipes.New();
+  const Id pipe = NewPipe(), inode = NewInode(FileType::kPipe, pipe);
   Pipe& p = state_.pipes[pipe];
-  p.max_slots = facts_.pipe_slots, p.readers = p.writers = 1;
+  p.readers = p.writers = 1;
   const bool cloexec = rules_(Rule::kFdCloexec, (flags & kOCloexec) != 0);
-  const Id reader = NewFile(FileType::kPipe, kORdonly | (flags & kONonblock), pipe);
-  const Id writer = NewFile(FileType::kPipe, kOWronly | (flags & (kONonblock | kODirect)), pipe);
+  const Id reader = NewFile(FileType::kPipe, kORdonly | (flags & kONonblock), pipe, inode);
+  const Id writer = NewFile(FileType::kPipe, kOWronly | (flags & (kONonblock | kODirect)), pipe, inode);
   Install(r, reader, cloexec);
   const int32_t w = LowestFree(0);
   if (w < 0) {  // one number was left: neither end stays
     state_.files[writer] = File();
     state_.files.Free(writer);
+    ReleaseInode(inode);
     p.writers = 0;
     Uninstall(r);
     ReleaseFiles();
@@ -38,12 +45,71 @@ void Model::Pipe2(const Op& op, Outcome* out) {
   out->Clear(), out->nvalues = 2, out->value[0] = r, out->value[1] = w;
 }
 
+// A language op: mknod(2), open(2) with O_PATH and unlink(2), in a file system of its own. Nobody has opened it yet.
+void Model::FifoCreate(const Op& op, Outcome* out) {
+  const uint32_t flags = op.u32(0);
+  if ((flags & ~kOCloexec) != 0) {
+    out->Clear(), out->kind = Outcome::kSkipped, out->note = "fifo: a flag outside the language";
+    return;
+  }
+  if (LowestFree(0) < 0) return out->Error(kEMFILE);
+  const Id inode = NewInode(FileType::kPipe);
+  state_.inodes[inode].fifo = true;
+  const Id file = NewFile(FileType::kPath, kOPath, kNil, inode);
+  state_.files[file].readable = state_.files[file].writable = false;
+  Open(file, (flags & kOCloexec) != 0, out);
+}
+
+// fifo_open(), for anonymous pipes too: they differ in what a missing partner means.
+Id Model::PipeOpen(Id inode, uint32_t flags, Outcome* out) {
+  const bool fifo = state_.inodes[inode].fifo;
+  if (state_.inodes[inode].object == kNil) state_.inodes[inode].object = NewPipe();
+  const Id id = state_.inodes[inode].object;
+  Pipe& p = state_.pipes[id];
+  const uint32_t access = flags & 3;
+  const bool reads = access != kOWronly, writes = access != kORdonly, nonblock = (flags & kONonblock) != 0;
+  if (rules_(Rule::kFifoNoReader, fifo && !reads && nonblock && p.readers == 0, id)) {
+    FreePipe(inode);
+    return out->Error(kENXIO), kNil;
+  }
+  const bool first = (reads && p.readers == 0) || (writes && p.writers == 0);
+  p.readers += reads, p.writers += writes, p.write_opens += writes;
+  // wake_up_partner(): readers alone; that there are readers again is no news to writers.
+  if (rules_(Rule::kPipeOpenWakes, first, id)) Notify(p.readers_queue, 0);
+  const bool alone = fifo && ((!writes && p.writers == 0) || (!reads && p.readers == 0));
+  if (rules_(Rule::kFifoSleeps, alone && !nonblock, id)) {  // and was interrupted
+    p.readers -= reads, p.writers -= writes;
+    FreePipe(inode);
+    out->Clear(), out->kind = Outcome::kBlocked;
+    return kNil;
+  }
+  const Id file = NewFile(FileType::kPipe, flags, id, inode);
+  if (rules_(Rule::kFifoQuiet, alone, id)) state_.files[file].writer_memo = p.write_opens;
+  return file;
+}
+
+// put_pipe_info(): frees what nobody has open any more; the inode may be opened again.
+void Model::FreePipe(Id inode) {
+  const Id id = state_.inodes[inode].object;
+  Pipe& p = state_.pipes[id];
+  if (p.readers > 0 || p.writers > 0) return;
+  while (p.slots.size > 0) {
+    const Id slot = p.slots.head;
+    SlotList::Remove(state_.slots, p.slots, slot);
+    state_.slots.Free(slot);
+  }
+  p = Pipe();
+  state_.pipes.Free(id);
+  state_.inodes[inode].object = kNil;
+}
+
 void Model::PipeWait(const File& file, Queues* queues) {
   Pipe& p = state_.pipes[file.object];
   p.polled = true;
   // Until 5.5 both ends waited on one queue.
-  const bool reader = rules_(Rule::kPipeReadQueue, file.readable, file.object) || Has(Quirk::kPipeOneQueue);
-  (*queues)[0] = reader ? &p.readers_queue : &p.writers_queue;
+  const bool one = Has(Quirk::kPipeOneQueue);
+  if (rules_(Rule::kPipeReadQueue, file.readable, file.object) || one) (*queues)[0] = &p.readers_queue;
+  if (rules_(Rule::kPipeWriteQueue, file.writable, file.object) && !one) (*queues)[1] = &p.writers_queue;
 }
 
 uint32_t Model::PipeMask(const File& file) {
@@ -52,7 +118,8 @@ uint32_t Model::PipeMask(const File& file) {
   uint32_t mask = 0;
   if (file.readable) {
     if (rules_(Rule::kPipeIn, p.slots.size > 0, file.object)) mask |= kIn | kRdnorm;
-    if (rules_(Rule::kPipeHup, p.writers == 0, file.object)) mask |= kHup;
+    const bool left = p.writers == 0 && file.writer_memo != p.write_opens;
+    if (rules_(Rule::kPipeHup, left, file.object)) mask |= kHup;
   }
   if (file.writable) {
     if (rules_(Rule::kPipeOut, !PipeFull(p), file.object)) mask |= kOut | kWrnorm;
@@ -170,14 +237,7 @@ void Model::PipeRelease(const File& file) {
     if (rules_(Rule::kPipeReleaseWakesReaders, true, file.object)) Notify(p.readers_queue, key);
     if (rules_(Rule::kPipeReleaseWakesWriters, true, file.object)) Notify(p.writers_queue, key);
   }
-  if (p.readers > 0 || p.writers > 0) return;
-  while (p.slots.size > 0) {
-    const Id id = p.slots.head;
-    SlotList::Remove(state_.slots, p.slots, id);
-    state_.slots.Free(id);
-  }
-  state_.pipes[file.object] = Pipe();
-  state_.pipes.Free(file.object);
+  FreePipe(file.inode);
 }
 
 // pipe_set_size(): whole pages, a power of two; never below what is in use.

@@ -145,7 +145,18 @@ struct File {
   uint32_t flags = 0;                       // what F_GETFL returns
   int32_t refs = 0;                         // descriptors
   Id object = kNil;                         // pipe, eventfd, socket, timer or instance
+  Id inode = kNil;                          // of a file that can be opened again (/proc/PID/fd)
+  uint32_t writer_memo = 0;                 // of a FIFO's reader: Pipe::write_opens when it was opened (f_pipe)
   List items;                               // interest-list items whose target this is (file->f_ep)
+};
+
+// What open files and O_PATH descriptors have in common that were opened from one another.
+struct Inode {
+  FileType type = FileType::kNone;
+  int32_t refs = 0;   // files, those opened with O_PATH too
+  bool fifo = false;  // a FIFO in a file system, not an anonymous pipe
+  Id object = kNil;   // its pipe, while that is open
+  int64_t size = 0;   // of a memfd or a regular file
 };
 
 // One ring slot of a pipe.
@@ -159,7 +170,8 @@ using SlotList = ListOps<PipeSlot, &PipeSlot::in_pipe>;
 struct Pipe {
   List slots;
   int64_t max_slots = 0;
-  int32_t readers = 0, writers = 0;  // open file descriptions of each side
+  int32_t readers = 0, writers = 0;  // open file descriptions of each side; one that does both counts in both
+  uint32_t write_opens = 1;          // how often it was opened for writing (w_counter)
   bool polled = false;               // some poll has ever looked at it (pipe->poll_usage)
   List readers_queue, writers_queue;
 };
@@ -223,9 +235,9 @@ struct Socket {
 };
 using WaitingList = ListOps<Socket, &Socket::in_waiting>;
 
-// A file without readiness: what reads and writes move.
+// A file without readiness: where reads and writes go on.
 struct Plain {
-  int64_t position = 0, size = 0;
+  int64_t position = 0;
 };
 
 // --- epoll ---------------------------------------------------------------------------------------------------------
@@ -284,6 +296,7 @@ struct State {
   static constexpr int64_t kNoLimit = int64_t{1} << 62;
 
   Table<File> files;
+  Table<Inode> inodes;
   Table<WaitEntry> entries;
   Table<Item> items;
   Table<Instance> instances;
@@ -305,7 +318,7 @@ struct State {
 
   void Reset() {
     fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
-    files.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
+    files.Clear(), inodes.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
     eventfds.Clear(), timerfds.Clear(), userfaultfds.Clear(), perfs.Clear(), sockets.Clear(), messages.Clear(),
         plains.Clear();
     index.clear(), released.clear(), releasing.clear();

@@ -28,6 +28,7 @@ bool MaySleepOutsideWait(Call call) {
     case Call::kAccept4:
     case Call::kSendfd:
     case Call::kRecvfd:
+    case Call::kReopen:
       return true;
     default:
       return false;

@@ -68,6 +68,24 @@ const char* PathOf(uint64_t which) {
   return "/dev/null";
 }
 
+void AppendNumber(char** p, unsigned n) {
+  char digits[12];
+  size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + n % 10);
+  } while ((n /= 10) != 0);
+  while (count > 0) *(*p)++ = digits[--count];
+}
+
+// "/proc/thread-self/DIRECTORY/FD"
+void ThreadPath(char* out, const char* directory, int fd) {
+  const size_t length = std::strlen(directory);
+  std::memcpy(out, directory, length);
+  out += length;
+  AppendNumber(&out, static_cast<unsigned>(fd));
+  *out = '\0';
+}
+
 // What is changed for the whole process, while there is an Exec: SIGPIPE and the poke signal.
 class ProcessSignals {
  public:
@@ -136,12 +154,16 @@ const char* Refused(const Op& op) {
       if ((type == 0 && request != FIBMAP && request != FIGETBSZ) || type == kEpollIoctlType) return nullptr;
       return "an ioctl not known to be harmless";
     }
+    case Call::kFifo:
+      return (op.u32(0) & ~kOCloexec) != 0 ? "a fifo flag outside the language" : nullptr;
+    case Call::kReopen:
     case Call::kOpen: {
       const uint32_t flags = op.u32(1);
       if ((flags & ~(3 | kOAppend | kONonblock | kODirectory | kOCloexec | kOPath | kOLargefile)) != 0 ||
           (flags & 3) == 3) {
         return "an open flag outside the language";
       }
+      if (op.call == Call::kReopen) return nullptr;  // a running program's file cannot be opened for writing
       return (flags & 3) != kORdonly && op.arg[0] != static_cast<uint64_t>(Which::kNull)
                  ? "a real file is not opened for writing"
                  : nullptr;
@@ -572,8 +594,12 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kRecvfd:
       MessageWithRoom(c);
       return set(SYS_recvmsg, fd, address(&c->message.header), 0);
+    case Call::kReopen:
+      ThreadPath(c->path, "/proc/thread-self/fd/", static_cast<int>(fd));
+      return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
     case Call::kFdinfo:
     case Call::kWatches:
+    case Call::kFifo:
       return false;
   }
   return false;
@@ -596,6 +622,10 @@ void Exec::Run(const Op& op, Outcome* out) {
     return Skip(why, out);
   if (!Prepare(op, &call_)) [[unlikely]] {
     if (op.call == Call::kFdinfo) return Fdinfo(op.fd(0).number(), out);
+    if (op.call == Call::kFifo) {
+      const long result = fifos_.Open(static_cast<int>(op.u32(0)));
+      return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
+    }
     return Skip("no quota here", out);
   }
   if (call_.number == kNoCall) return Skip("this architecture has no such call", out);
@@ -774,24 +804,6 @@ void Exec::AwaitExpiry(const Op& op, long result) {
 // --- fdinfo ----------------------------------------------------------------------------------------------------------
 
 namespace {
-
-void AppendNumber(char** p, unsigned n) {
-  char digits[12];
-  size_t count = 0;
-  do {
-    digits[count++] = static_cast<char>('0' + n % 10);
-  } while ((n /= 10) != 0);
-  while (count > 0) *(*p)++ = digits[--count];
-}
-
-// "/proc/thread-self/DIRECTORY/FD"
-void ThreadPath(char* out, const char* directory, int fd) {
-  const size_t length = std::strlen(directory);
-  std::memcpy(out, directory, length);
-  out += length;
-  AppendNumber(&out, static_cast<unsigned>(fd));
-  *out = '\0';
-}
 
 uint64_t Parse(const char** p, const char* end, unsigned base) {
   while (*p < end && **p == ' ') ++*p;

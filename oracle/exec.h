@@ -33,6 +33,7 @@
 
 #include "model/op.h"
 #include "model/trace.h"
+#include "oracle/fifo_room.h"
 
 namespace pollux {
 
@@ -54,7 +55,8 @@ struct CallMark {
 //  - descriptors 0 to 2;
 //  - fcntl commands and ioctl requests outside short lists (FIFREEZE, for one, takes no argument either);
 //  - F_SETPIPE_SZ above 16 MiB that is not an error; F_SETFL of O_NOATIME;
-//  - open: other flags than O_APPEND, O_NONBLOCK, O_DIRECTORY, O_CLOEXEC, O_PATH, or writing to what can be written
+//  - open and reopen: other flags than O_APPEND, O_NONBLOCK, O_DIRECTORY, O_CLOEXEC, O_PATH, or writing to what can be
+//  written
 //    to elsewhere: only null is opened with O_WRONLY or O_RDWR;
 //  - memfd_create with huge pages or execution flags;
 //  - negative limits.
@@ -94,6 +96,7 @@ struct SystemCall {
     } message;
     uffdio_api uffdio;
     perf_event_attr perf;
+    char path[48];
   };
   uint64_t sigmask = 0;
 
@@ -122,7 +125,7 @@ class Exec {
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 
-  // The op as a system call; false if it is not exactly one (fdinfo, watches). Pointers go into *call, which must
+  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo). Pointers go into *call, which must
   // stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only memory share one place.
   bool Prepare(const Op& op, SystemCall* call);
 
@@ -174,6 +177,7 @@ class Exec {
   rlim_t limit_ = 0, highest_limit_ = 0;
   std::vector<char> text_;    // of fdinfo
   bool near_timers_ = false;  // the trace has set a timer with a near interval
+  FifoRoom fifos_;
 };
 
 }  // namespace pollux

@@ -350,6 +350,8 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     const Outcome plain = Do(exec, Call::kRecvfd, {N(17)});
     EXPECT_EQ(plain.value[0], -1);
     EXPECT_EQ(plain.value[1], 1);
+    EXPECT_EQ(value(Call::kReopen, {N(3), 0}), -kENXIO);
+    EXPECT_NE(value(Call::kFifo), -kENOSYS);
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }

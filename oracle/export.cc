@@ -571,6 +571,37 @@ static long fdinfo(int fd) {
   } while (0)
 )",
      "\n#define SHOWS(index, want, fd) EXPECT_EQ(fdinfo(fd), want) << ops[index]\n"},
+    {"fd_path", R"(
+static const char *fd_path(int fd) {
+  static char path[64];
+  snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
+  return path;
+}
+)",
+     ""},
+    {"fifo", R"(
+/* A FIFO without a name, in a file system that is mounted nowhere, opened with O_PATH. Needs root. */
+static long fifo(int flags) {
+  long fs = syscall(430 /* fsopen */, "tmpfs", 0), mount, result;
+  if (fs < 0 || syscall(431 /* fsconfig */, fs, 6, NULL, NULL, 0) != 0) exit(2);
+  mount = syscall(432 /* fsmount */, fs, 0, 0);
+  if (mount < 0) exit(2);
+  close((int)fs);
+  if (mknodat((int)mount, "fifo", S_IFIFO | 0600, 0) != 0) exit(2);
+  result = result_of(openat((int)mount, "fifo", O_PATH | flags));
+  close((int)mount);
+  return result;
+}
+)",
+     ""},
+    {"MAKES", R"(
+#define MAKES(index, want, made) \
+  do {                           \
+    op = index;                  \
+    expect(made, want);          \
+  } while (0)
+)",
+     "\n#define MAKES(index, want, made) EXPECT_EQ(made, want) << ops[index]\n"},
     {"item", R"(
 static void item(int index, int fd, uint32_t events, uint64_t data) {
   if (items[index].fd != fd) differs("shows an item of number", items[index].fd);
@@ -611,6 +642,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -730,6 +762,8 @@ class Body {
         return Fdinfo();
       case Call::kPoll:
         return Poll();
+      case Call::kFifo:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", fifo(" + Int(0) + "));\n";
       default:
         break;
     }
@@ -941,6 +975,8 @@ class Body {
                                                                                     : "\"/dev/null\"";
         return std::string("SYS_openat, AT_FDCWD, ") + path + ", " + Int(1);
       }
+      case Call::kReopen:
+        return "SYS_openat, AT_FDCWD, fd_path(" + Fd(0) + "), " + Int(1);
       case Call::kPrlimit:
         return "SYS_prlimit64, 0, RLIMIT_NOFILE, limit(" + std::to_string(op_.u32(0)) + "), NULL";
       case Call::kSocket:

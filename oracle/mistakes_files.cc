@@ -150,6 +150,55 @@ const std::vector<Mistake>& FileMistakes() {
          return s.value;
        }},
 
+      // --- FIFOs, and pipes that are opened again
+      // -----------------------------------------------------------------------------------------------
+      {"fifo.dup",
+       "fifo",
+       "opening a number through /proc gives the description that it names, as dup does",
+       {},
+       nullptr,
+       [](Scene& s) {
+         if (s.Calls(Call::kReopen) && s.description().type != FileType::kPath)
+           s.op = {.call = Call::kDup, .arg = {s.op.arg[0]}};
+       }},
+      {"fifo.quiet-once",
+       "fifo",
+       "a reader sees HUP at once if there was ever a writer",
+       {Rule::kFifoQuiet},
+       [](Scene& s) { return s.value && AskedPipe(s).write_opens == 1; }},
+      {"fifo.reader-wakes",
+       "fifo",
+       "the first reader is an edge for writers, whose ERR it ends",
+       {Rule::kPipeOpenWakes},
+       [](Scene& s) {
+         if (s.value && s.Calls(Call::kReopen) && (s.op.u32(1) & 3) == kORdonly) {
+           s.model.Notify(AskedPipe(s).writers_queue, 0);
+         }
+         return s.value;
+       }},
+      {"fifo.writer-silent",
+       "fifo",
+       "a writer that comes is no edge for readers, as it brings no bytes",
+       {Rule::kPipeOpenWakes},
+       [](Scene& s) { return s.value && (s.op.u32(1) & 3) != kOWronly; }},
+      {"fifo.any-writer",
+       "fifo",
+       "a writer that goes hangs up though others are left",
+       {Rule::kPipeHup},
+       [](Scene& s) {
+         const Pipe& p = AskedPipe(s);
+         return s.value || (p.writers > 0 && p.writers + 1 < static_cast<int32_t>(p.write_opens));
+       }},
+      {"fifo.path-keeps",
+       "fifo",
+       "bytes stay in a FIFO that nobody has open",
+       {Rule::kPipeReleaseWakes},
+       [](Scene& s) {
+         Pipe& p = AskedPipe(s);
+         if (p.readers == 0 && p.writers == 0 && p.slots.size > 0) ++p.readers;
+         return s.value;
+       }},
+
       // --- eventfd
       // -----------------------------------------------------------------------------------------------------
       {"eventfd.first-write",

@@ -65,6 +65,8 @@ std::vector<Op> Probes() {
       op(Call::kRecvfd, {none}),
       op(Call::kUserfaultfd, {1}),
       op(Call::kPerfEventOpen),
+      op(Call::kReopen, {Fd::Literal(3).bits(), kOPath}),
+      op(Call::kFifo),
   };
 }
 
@@ -123,6 +125,8 @@ void NativeTarget::ProbeCalls() {
     if (out.kind == Outcome::kError && (out.error == kENOSYS || out.error == kEPERM || out.error == kEACCES))
       why = "refused by this kernel";
     if (op.call == Call::kOpen && out.kind == Outcome::kError) why = "a file is missing";
+    if (op.call == Call::kReopen && out.kind == Outcome::kError) why = "no /proc/thread-self/fd";
+    if (op.call == Call::kFifo && out.kind == Outcome::kError) why = "no tmpfs of its own: needs CAP_SYS_ADMIN";
     if (op.call == Call::kFdinfo && out.kind != Outcome::kRecords) why = "no /proc/thread-self/fdinfo";
   }
   if (!facts_.busy_poll) {

@@ -152,6 +152,7 @@ bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts) {
     case Rule::kPollBlocks:
     case Rule::kUnixBlockingEof:
     case Rule::kAcceptShut:
+    case Rule::kFifoSleeps:
       return false;
     case Rule::kCtlWakeupStripped:
       return b.value == facts.pm_sleep;
