@@ -45,11 +45,7 @@ void Tame(Op* op) {
       op->arg[0] &= ~uint64_t{kNotificationPipe};
       return;
     case Call::kSetsockopt:
-      if (op->num(1) == kSoRcvbuf) op->arg[1] = kSoRcvlowat;
-      if (op->num(1) == kSoSndbuf) op->arg[2] &= 0xffff;  // below the default
-      return;
-    case Call::kGetsockopt:
-      if (op->num(1) == kSoRcvbuf) op->arg[1] = kSoError;
+      if (op->num(1) == kSoSndbuf || op->num(1) == kSoRcvbuf) op->arg[2] &= 0xffff;  // below the default
       return;
     case Call::kSend:
       op->arg[4] &= kMsgDontwait | kMsgNosignal | kMsgOob;

@@ -34,7 +34,10 @@ constexpr Era kEras[] = {
     {Quirk::kEventfdWriteLong, 0, R(6, 9)},
     {Quirk::kUnixPeerFirst, 0, R(6, 14)},
     {Quirk::kUnixEmptyCounts, 0, R(6, 16), R(5, 15)},
-    {Quirk::kUnixOobEarly, R(5, 15), R(6, 12)},
+    {Quirk::kUnixOobEarly, R(5, 15), R(6, 1)},
+    {Quirk::kUnixOobEarly, R(6, 2), R(6, 12)},
+    {Quirk::kUnixOobReadEnds, R(6, 1), R(6, 2)},
+    {Quirk::kUnixOobEmptyRead, R(6, 12), R(6, 13), R(6, 12)},
     {Quirk::kUnixNoOob, 0, R(5, 15)},
     {Quirk::kTimerfdReadFaults, 0, R(6, 10)},
     {Quirk::kNoParams, 0, R(6, 9)},
@@ -88,6 +91,8 @@ void EachFact(Facts& facts, F f) {
   f("pipe.unlimited", facts.pipe_unlimited);
   f("unix.sndbuf", facts.unix_sndbuf);
   f("unix.sndbuf-min", facts.unix_sndbuf_min);
+  f("unix.rcvbuf", facts.unix_rcvbuf);
+  f("unix.rcvbuf-min", facts.unix_rcvbuf_min);
   f("unix.dgram-qlen", facts.unix_dgram_qlen);
   f("net.somaxconn", facts.somaxconn);
   f("unix.charge", facts.unix_charge);

@@ -58,6 +58,8 @@ struct Facts {
   bool pipe_unlimited = true;      // has CAP_SYS_RESOURCE: F_SETPIPE_SZ above pipe_max_slots succeeds
   int64_t unix_sndbuf = 212992;    // SO_SNDBUF of a new AF_UNIX socket
   int64_t unix_sndbuf_min = 4608;  // the smallest that can be set
+  int64_t unix_rcvbuf = 212992;    // SO_RCVBUF of one
+  int64_t unix_rcvbuf_min = 2304;  // the smallest that can be set
   int64_t unix_dgram_qlen = 10;    // net.unix.max_dgram_qlen
   int64_t somaxconn = 4096;        // net.core.somaxconn
   // What a queued AF_UNIX buffer of so many linear payload bytes is charged, as steps {up to bytes, charge}

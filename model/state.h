@@ -220,14 +220,15 @@ struct Socket {
   uint32_t address = 0;                   // 0: none
   Errno error = kOK;                      // sk_err
   Id peer = kNil;
-  Id listener = kNil;       // of a socket that nobody has accepted yet
-  int64_t backlog = 0;      // a receive queue of more than so many is full
-  int64_t charge = 0;       // bytes of its own buffers that are not freed yet
-  int64_t send_buffer = 0;  // SO_SNDBUF
-  int32_t receive_low = 1;  // SO_RCVLOWAT
-  int32_t linger = -1;      // SO_LINGER, -1: off
-  List messages;            // receive queue; of a listener: who waits to be accepted, as senders
-  Id oob = kNil;            // the message that is the out-of-band byte, until somebody takes it
+  Id listener = kNil;          // of a socket that nobody has accepted yet
+  int64_t backlog = 0;         // a receive queue of more than so many is full
+  int64_t charge = 0;          // bytes of its own buffers that are not freed yet
+  int64_t send_buffer = 0;     // SO_SNDBUF
+  int64_t receive_buffer = 0;  // SO_RCVBUF, which limits nothing here
+  int32_t receive_low = 1;     // SO_RCVLOWAT
+  int32_t linger = -1;         // SO_LINGER, -1: off
+  List messages;               // receive queue; of a listener: who waits to be accepted, as senders
+  Id oob = kNil;               // the message that is the out-of-band byte, until somebody takes it
   List queue;
   Hook in_waiting;
   Id waits_for = kNil;  // the peer on whose `waiting` it stands

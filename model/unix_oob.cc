@@ -22,6 +22,11 @@ Id Model::AtOob(Id id, Id message, bool peek, bool copied) {
   const auto take = [&](Id m) { MessageList::Remove(state_.messages, s.messages, m); };
   Id m = message, passed = kNil, skipped = kNil;
   if (Length(m) > 0 && m != s.oob) return m;
+  if (Length(m) == 0 && Has(Quirk::kUnixOobReadEnds)) {
+    if (peek) return m;
+    take(m), FreeMessage(m);
+    return kNil;
+  }
   if (rules_(Rule::kUnixOobPlaceholder, Length(m) == 0, id)) {
     const Id next = state_.messages[m].in_socket.next;
     if (copied && s.oob == kNil) {

@@ -16,6 +16,9 @@ void Model::UnixGetsockopt(const File& file, int32_t option, Outcome* out) {
     case kSoSndbuf:
       value = s.send_buffer;
       break;
+    case kSoRcvbuf:
+      value = s.receive_buffer;
+      break;
     case kSoRcvlowat:
       value = s.receive_low;
       break;
@@ -48,6 +51,13 @@ void Model::UnixSetsockopt(const File& file, int32_t option, int32_t value, Outc
       // The value is doubled, for the kernel's own needs.
       s.send_buffer = std::max(2 * int64_t{value}, facts_.unix_sndbuf_min);
       if (rules_(Rule::kSndbufWakes, UnixWritable(s), id)) Notify(s.queue, kOut | kWrnorm | kWrband);
+      return;
+    case kSoRcvbuf:
+      if (value < 0 || 2 * int64_t{value} > facts_.unix_rcvbuf) {
+        out->kind = Outcome::kSkipped, out->note = "a receive buffer above the default";
+        return;
+      }
+      s.receive_buffer = std::max(2 * int64_t{value}, facts_.unix_rcvbuf_min);
       return;
     case kSoRcvlowat:
       s.receive_low = value < 0 ? INT32_MAX : value == 0 ? 1 : value;

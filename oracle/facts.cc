@@ -152,6 +152,13 @@ void MeasureUnix(Facts* facts) {
     facts->unix_sndbuf_min = sndbuf;
   }
 
+  if (getsockopt(small.fd(), SOL_SOCKET, SO_RCVBUF, &sndbuf, &length) == 0) facts->unix_rcvbuf = sndbuf;
+  sndbuf = 0;
+  if (setsockopt(small.fd(), SOL_SOCKET, SO_RCVBUF, &sndbuf, sizeof sndbuf) == 0 &&
+      getsockopt(small.fd(), SOL_SOCKET, SO_RCVBUF, &sndbuf, &length) == 0) {
+    facts->unix_rcvbuf_min = sndbuf;
+  }
+
   // Linear buffers double from step to step; the first step that grows by less than the one before has pages.
   std::vector<Facts::Step> steps;
   int64_t growth = 0;

@@ -39,6 +39,12 @@ close(b)
 poll(a IN|ERR, 0)
 )";
 
+constexpr std::string_view kEmptyRead = R"(
+a, b = socketpair(STREAM, NONBLOCK)
+send(b, 1, MSG_OOB)
+recv(a, 0, 0)
+)";
+
 void Set(Profile* profile, Quirk quirk, bool on) {
   profile->quirk[static_cast<size_t>(quirk)] = on ? Setting::kOn : Setting::kOff;
 }
@@ -54,6 +60,8 @@ std::string_view Witness(Quirk quirk) {
       return kSecondWrite;
     case Quirk::kUnixEmptyCounts:
       return kUnreadEmptyMessage;
+    case Quirk::kUnixOobEmptyRead:
+      return kEmptyRead;
     default:
       return "";
   }
