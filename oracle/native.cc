@@ -63,6 +63,21 @@ std::vector<Op> Probes() {
       op(Call::kSetsockopt, {none, kSoRcvlowat, 1}),
       op(Call::kSendfd, {none, none}),
       op(Call::kRecvfd, {none}),
+      op(Call::kSelect),
+      op(Call::kPpoll, {good, good, 0, 0, null, 8}),
+      op(Call::kReadv, {none}),
+      op(Call::kWritev, {none}),
+      op(Call::kFionbio, {none}),
+      op(Call::kFioasync, {none}),
+      op(Call::kFionread, {none}),
+      op(Call::kSplice, {none, none, 1}),
+      op(Call::kTee, {none, none, 1}),
+      op(Call::kVmsplice, {none, good, 1}),
+      op(Call::kSendfile, {none, none, 1}),
+      op(Call::kKcmpFile, {none, none}),
+      op(Call::kKcmpTfd, {none, none, none}),
+      op(Call::kUringEpollCtl, {none, kCtlAdd, none, good, kIn}),
+      op(Call::kUringEpollWait, {none, good, 1}),
   };
 }
 
@@ -119,6 +134,7 @@ void NativeTarget::ProbeCalls() {
     const char*& why = lacks_[static_cast<size_t>(op.call)];
     if (out.kind == Outcome::kSkipped) why = out.note;
     if (out.kind == Outcome::kError && (out.error == kENOSYS || out.error == kEPERM)) why = "refused by this kernel";
+    if (op.call == Call::kUringEpollWait && out.error == kEINVAL) why = "io_uring without EPOLL_WAIT";
     if (op.call == Call::kOpen && out.kind == Outcome::kError) why = "a file is missing";
     if (op.call == Call::kFdinfo && out.kind != Outcome::kRecords) why = "no /proc/thread-self/fdinfo";
   }
@@ -137,7 +153,8 @@ void NativeTarget::Reset() {
 
 void NativeTarget::Run(const Op& op, Outcome* out) {
   if (quota_ != nullptr) {
-    if (op.call == Call::kEpollCtl && op.num(1) == kCtlAdd) quota_->Adding();
+    const bool ctl = op.call == Call::kEpollCtl || op.call == Call::kUringEpollCtl;
+    if (ctl && op.num(1) == kCtlAdd) quota_->Adding();
     if (op.call == Call::kWatches) [[unlikely]]
       return Watches(op, out);
   }
