@@ -16,7 +16,7 @@ namespace {
 enum Act : uint8_t {
   kCreate, kAdd, kModify, kDelete, kReady, kUnready, kWait, kWaitAll, kPollSome, kFdinfo,
   kDup, kReplace, kCloseOne, kCloseSome, kFcntl, kPipeSize, kFill, kInOut, kShutDown, kBadCtl,
-  kBadWait, kBadIo, kBadCreate, kParams, kLimit, kQuota,
+  kBadWait, kBadIo, kBadCreate, kParams, kLimit, kQuota, kDoors,
   kStale, kRotation, kFaultyCopy, kGhost, kChain, kDiamond, kLoop, kPaths, kOneshotIdiom, kShared,
   kReorder, kTableFull, kRangeOfPeers, kCrowd, kCloexec, kFaultyIo, kNudged,
   kActCount,
@@ -24,7 +24,7 @@ enum Act : uint8_t {
 constexpr uint8_t kLots[kActCount] = {
   10, 24, 12, 10, 44, 20, 28, 16, 8, 3,
   8, 5, 8, 2, 5, 3, 4, 10, 5, 4,
-  4, 4, 2, 3, 2, 1,
+  4, 4, 2, 3, 2, 1, 24,
   6, 5, 4, 5, 3, 2, 2, 1, 3, 4,
   4, 2, 2, 2, 1, 3, 4,
 };
@@ -397,6 +397,8 @@ void Generator::Step() {
       return Limit();
     case kQuota:
       return Quota();
+    case kDoors:
+      return Doors();
     default:
       break;
   }

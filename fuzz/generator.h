@@ -112,6 +112,15 @@ class Generator {
   void Limit();
   void Quota();
 
+  // draw_doors.cc
+  void Doors();
+  void PollSet(Call call);
+  void Vector();
+  void IoctlSome();
+  void Spliced();
+  void Compare();
+  void ByRing();
+
   // draw_idioms.cc; `ep` is where they happen.
   void Stale(int32_t ep);
   void Rotation(int32_t ep);

@@ -29,7 +29,7 @@ uint64_t HashOps(const std::vector<Op>& ops) {
   uint64_t h = ops.size();
   for (const Op& op : ops) {
     h = Mix(h, uint64_t{op.npoll} << 8 | static_cast<uint64_t>(op.call));
-    const size_t used = op.call == Call::kPoll ? size_t{1} + op.npoll : Spec(op.call).args.size();
+    const size_t used = Spec(op.call).args.size() + op.npoll;
     for (size_t i = 0; i < used; ++i) h = Mix(h, op.arg[i]);
   }
   return h;

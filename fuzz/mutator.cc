@@ -298,10 +298,11 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
   const uint32_t size = static_cast<uint32_t>(ops->size());
   for (uint32_t tries = 0; tries < 8; ++tries) {
     Op& op = (*ops)[random->Below(size)];
-    if (op.call == Call::kPoll) {
-      const uint32_t i = random->Below(op.npoll + 1u);
-      if (i == op.npoll) {
-        op.arg[0] = NewValue(random, op, 0);
+    if (Polls(op.call)) {
+      const uint32_t slots = static_cast<uint32_t>(Spec(op.call).args.size());
+      const uint32_t i = random->Below(op.npoll + slots);
+      if (i >= op.npoll) {
+        op.arg[i - op.npoll] = NewValue(random, op, i - op.npoll);
       } else {
         const uint16_t events = op.poll_events(i) ^ static_cast<uint16_t>(1u << random->Below(16));
         op.set_poll(i, op.poll_fd(i), random->OneIn(4) ? kIn : events);
@@ -325,8 +326,7 @@ void Mutator::Retarget(Random* random, std::vector<Op>* ops) {
   for (uint32_t tries = 0; tries < 8; ++tries) {
     const uint32_t at = r.Below(size);
     Op& op = (*ops)[at];
-    const uint32_t operands =
-        op.call == Call::kPoll ? op.npoll : static_cast<uint32_t>(std::popcount(Spec(op.call).fd_slots));
+    const uint32_t operands = Polls(op.call) ? op.npoll : static_cast<uint32_t>(std::popcount(Spec(op.call).fd_slots));
     if (operands == 0) continue;
     const uint32_t which = r.Below(operands);
     uint32_t i = 0;

@@ -49,6 +49,49 @@ inline Op Poll(std::initializer_list<std::pair<Fd, uint16_t>> set, int32_t timeo
   for (const auto& [fd, events] : set) op.set_poll(op.npoll++, fd, events);
   return op;
 }
+inline Op Select(std::initializer_list<std::pair<Fd, uint16_t>> set, Memory memory = {}, Memory time = {}) {
+  Op op = Make(Call::kSelect, {memory.bits(), time.bits()});
+  for (const auto& [fd, sets] : set) op.set_poll(op.npoll++, fd, sets);
+  return op;
+}
+inline Op Ppoll(std::initializer_list<std::pair<Fd, uint16_t>> set, Memory memory = {}, Memory time = {}) {
+  Op op = Make(Call::kPpoll, {memory.bits(), time.bits(), 0, 0, Memory(Memory::kNull).bits(), 8});
+  for (const auto& [fd, events] : set) op.set_poll(op.npoll++, fd, events);
+  return op;
+}
+inline Op Readv(Fd fd, uint64_t n, uint64_t more, Memory first = {}, Memory second = {}) {
+  return Make(Call::kReadv, {fd.bits(), first.bits(), n, second.bits(), more, Memory().bits()});
+}
+inline Op Writev(Fd fd, uint64_t n, uint64_t value, uint64_t more, uint64_t another, Memory first = {},
+                 Memory second = {}) {
+  return Make(Call::kWritev, {fd.bits(), first.bits(), n, value, second.bits(), more, another, Memory().bits()});
+}
+inline Op IoctlInt(Call call, Fd fd, int32_t on, Memory memory = {}) {
+  if (call == Call::kFionread) return Make(call, {fd.bits(), memory.bits()});
+  return Make(call, {fd.bits(), memory.bits(), memory.readable() ? Int(on) : 0});
+}
+inline Op Splice(Fd in, Fd out, uint64_t n, uint32_t flags = kSpliceNonblock) {
+  return Make(Call::kSplice, {in.bits(), out.bits(), n, flags});
+}
+inline Op Tee(Fd in, Fd out, uint64_t n, uint32_t flags = kSpliceNonblock) {
+  return Make(Call::kTee, {in.bits(), out.bits(), n, flags});
+}
+inline Op Vmsplice(Fd fd, uint64_t n, uint32_t flags = kSpliceNonblock, Memory memory = {}) {
+  return Make(Call::kVmsplice, {fd.bits(), memory.bits(), n, flags});
+}
+inline Op Sendfile(Fd out, Fd in, uint64_t n) { return Make(Call::kSendfile, {out.bits(), in.bits(), n}); }
+inline Op KcmpFile(Fd a, Fd b) { return Make(Call::kKcmpFile, {a.bits(), b.bits()}); }
+inline Op KcmpTfd(Fd fd, Fd ep, Fd tfd, uint32_t toff = 0, Memory memory = {}) {
+  return Make(Call::kKcmpTfd, {fd.bits(), ep.bits(), tfd.bits(), memory.bits(), Int(static_cast<int32_t>(toff))});
+}
+inline Op UringCtl(const Op& ctl) {
+  Op op = ctl;
+  op.call = Call::kUringEpollCtl;
+  return op;
+}
+inline Op UringWait(Fd ep, int32_t max, Memory memory = {}) {
+  return Make(Call::kUringEpollWait, {ep.bits(), memory.bits(), Int(max)});
+}
 inline Op Fdinfo(Fd ep) { return Make(Call::kFdinfo, {ep.bits()}); }
 inline Op Close(Fd fd) { return Make(Call::kClose, {fd.bits()}); }
 inline Op Dup(Fd fd) { return Make(Call::kDup, {fd.bits()}); }

@@ -86,7 +86,8 @@ TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
   }
   for (const char* area : {"creation", "ctl",       "masks",   "identity", "order",   "LT",   "ET",      "ONESHOT",
                            "nesting",  "quota",     "fault",   "fdinfo",   "poll",    "pipe", "eventfd", "stream",
-                           "dgram",    "seqpacket", "timerfd", "listen",   "connect", "oob",  "rights",  "fifo"}) {
+                           "dgram",    "seqpacket", "timerfd", "listen",   "connect", "oob",  "rights",  "fifo",
+                           "doors"}) {
     EXPECT_GE(areas[area], 3) << area;
   }
 }

@@ -147,6 +147,22 @@ void SimplerCall(const Op& op, Variants* variants) {
       wait.arg[3] = static_cast<uint64_t>(int64_t{forever ? -1 : op.arg[4] != 0 || op.arg[5] != 0 ? 1 : 0});
       return variants->Try(wait);
     }
+    case Call::kSelect:
+    case Call::kPpoll: {
+      Op poll = as(Call::kPoll, 0);
+      const bool forever = op.mem(1).kind() == Memory::kNull;
+      poll.arg[0] = static_cast<uint64_t>(int64_t{forever ? -1 : op.arg[2] != 0 || op.arg[3] != 0 ? 1 : 0});
+      for (size_t i = 0; i < op.npoll; ++i) poll.set_poll(poll.npoll++, op.poll_fd(i), op.poll_events(i));
+      return variants->Try(poll);
+    }
+    case Call::kUringEpollCtl:
+      return variants->Try(as(Call::kEpollCtl, 6));
+    case Call::kUringEpollWait:
+      return variants->Try(as(Call::kEpollWait, 3));
+    case Call::kReadv:
+      return variants->Try(as(Call::kRead, 3));
+    case Call::kWritev:
+      return variants->Try(as(Call::kWrite, 4));
     case Call::kDup3:
       return variants->Try(as(Call::kDup2, 2));
     case Call::kDup2:
@@ -168,8 +184,7 @@ void SimplerCall(const Op& op, Variants* variants) {
 void SimplerPoll(const Op& op, Variants* variants) {
   for (size_t gone = 0; gone < op.npoll; ++gone) {
     Op fewer = op;
-    std::copy(op.arg.begin() + 2 + static_cast<std::ptrdiff_t>(gone), op.arg.end(),
-              fewer.arg.begin() + 1 + static_cast<std::ptrdiff_t>(gone));
+    for (size_t i = gone + 1; i < op.npoll; ++i) fewer.set_poll(i - 1, op.poll_fd(i), op.poll_events(i));
     --fewer.npoll;
     variants->Try(fewer);
   }
@@ -226,7 +241,7 @@ int CountSlot(const Op& op) {
 std::vector<Op> Simpler(const Op& op) {
   Variants variants(op);
   SimplerCall(op, &variants);
-  if (op.call == Call::kPoll) SimplerPoll(op, &variants);
+  if (Polls(op.call)) SimplerPoll(op, &variants);
   for (size_t slot = 0; slot < Spec(op.call).args.size(); ++slot) SimplerArgument(op, slot, &variants);
   return variants.Take();
 }

@@ -284,6 +284,7 @@ void Shadow::Apply(const Op& op) {
       limit_ = static_cast<int32_t>(std::min<uint64_t>(op.arg[0], kNumbers));
       break;
     case Call::kEpollCtl:
+    case Call::kUringEpollCtl:
       Ctl(op);
       break;
     default:

@@ -53,8 +53,13 @@ void Tame(Op* op) {
     case Call::kRecv:
       op->arg[3] &= kMsgDontwait | kMsgNosignal | kMsgPeek | kMsgTrunc | kMsgOob;
       return;
+    case Call::kVmsplice:
+      op->arg[3] &= ~uint64_t{kSpliceGift};
+      return;
     case Call::kOpen:
-      op->arg[1] &= kOPath | kOCloexec | kONonblock | kODirectory;
+      op->arg[1] &= kOPath | kOCloexec | kONonblock | kODirectory |
+                    (op->arg[0] == static_cast<uint64_t>(Which::kNull) ? kOWronly | kORdwr : 0);
+      if ((op->arg[1] & 3) == 3) op->arg[1] &= ~uint64_t{kOWronly};
       return;
     case Call::kReopen:
       op->arg[1] &= 3 | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory;

@@ -106,6 +106,14 @@ inline constexpr uint32_t kEpiocsparams = 0x40088a01;
 inline constexpr uint32_t kEpiocgparams = 0x80088a02;
 inline constexpr uint32_t kTfdIocSetTicks = 0x40085400;
 
+// --- splice(2) -----------------------------------------------------------------------------------------------
+
+inline constexpr uint32_t kSpliceMove = 1;
+inline constexpr uint32_t kSpliceNonblock = 2;
+inline constexpr uint32_t kSpliceMore = 4;
+inline constexpr uint32_t kSpliceGift = 8;
+inline constexpr uint32_t kSpliceAll = 15;
+
 // --- timerfd -------------------------------------------------------------------------------------------------
 
 inline constexpr int32_t kClockRealtime = 0;

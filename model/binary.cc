@@ -58,12 +58,14 @@ class Decoder {
     const size_t call = *p_++ % kCalls;
     Op& op = ops_.emplace_back();
     op.call = static_cast<Call>(call);
-    if (op.call == Call::kPoll) {
-      op.npoll = static_cast<uint8_t>(*p_++ % (kMaxPoll + 1));
-      op.arg[0] = Int32();
+    if (Polls(op.call)) {
+      op.npoll = static_cast<uint8_t>(*p_++ % (kMaxArgs - shapes_[call].size + 1));
+      Slots(shapes_[call], &op);
+      if (op.npoll == 0 && shapes_[call].kind[0] == ArgKind::kMemory) op.arg[0] = Memory().bits();
+      const uint16_t mask = op.call == Call::kSelect ? kSelectSets : UINT16_MAX;
       for (size_t i = 0; i < op.npoll; ++i) {
         const Fd fd = Operand();
-        op.set_poll(i, fd, static_cast<uint16_t>(Varint()));
+        op.set_poll(i, fd, static_cast<uint16_t>(Varint()) & mask);
       }
       return p_;
     }
@@ -169,9 +171,9 @@ class Encoder {
     for (size_t i = 0; i < ops_.size(); ++i) {
       const Op& op = ops_[i];
       Byte(static_cast<uint8_t>(op.call));
-      if (op.call == Call::kPoll) {
+      if (Polls(op.call)) {
         Byte(op.npoll);
-        Varint(ZigZag(op.num(0)));
+        Slots(op);
         for (size_t k = 0; k < op.npoll; ++k) Operand(op.poll_fd(k)), Varint(op.poll_events(k));
       } else {
         Slots(op);

@@ -46,6 +46,9 @@ constexpr Word kEventWords[] = {
     {"POLLRDHUP", kRdhup},
 };
 
+// Of what select is asked: its three sets.
+constexpr Word kSetWords[] = {{"R", kIn}, {"X", kPri}, {"W", kOut}};
+
 constexpr Word kCtlWords[] = {
     {"ADD", kCtlAdd, "EPOLL_CTL_"}, {"DEL", kCtlDel, "EPOLL_CTL_"}, {"MOD", kCtlMod, "EPOLL_CTL_"}};
 
@@ -83,6 +86,11 @@ constexpr Word kMsgWords[] = {{"MSG_OOB", kMsgOob},
                               {"MSG_TRUNC", kMsgTrunc},
                               {"MSG_DONTWAIT", kMsgDontwait},
                               {"MSG_NOSIGNAL", kMsgNosignal}};
+
+constexpr Word kSpliceWords[] = {{"MOVE", kSpliceMove, "SPLICE_F_"},
+                                 {"NONBLOCK", kSpliceNonblock, "SPLICE_F_"},
+                                 {"MORE", kSpliceMore, "SPLICE_F_"},
+                                 {"GIFT", kSpliceGift, "SPLICE_F_"}};
 
 constexpr Word kShutWords[] = {{"SHUT_RD", kShutRd}, {"SHUT_WR", kShutWr}, {"SHUT_RDWR", kShutRdwr}};
 
@@ -156,6 +164,7 @@ constexpr ArgSpec kEpollCtlArgs[] = {kEpfd,
                                      Optional(Number(ArgKind::kEvents, "events", kIn, kEventWords)),
                                      Optional(Number(ArgKind::kData, "data"))};
 constexpr ArgSpec kEpollWaitArgs[] = {kEpfd, kBuffer, kMaxevents, kTimeout};
+constexpr ArgSpec kUringEpollWaitArgs[] = {kEpfd, kBuffer, kMaxevents};
 constexpr ArgSpec kEpollPwaitArgs[] = {kEpfd, kBuffer, kMaxevents, kTimeout, kSigmask, kSigsetsize};
 constexpr ArgSpec kEpollPwait2Args[] = {kEpfd,
                                         kBuffer,
@@ -170,6 +179,14 @@ constexpr ArgSpec kEpiocSparamsArgs[] = {Descriptor(),  Pointer("params", 4), In
 constexpr ArgSpec kEpiocGparamsArgs[] = {Descriptor(), Pointer("params")};
 constexpr ArgSpec kIoctlArgs[] = {Descriptor(), Number(ArgKind::kFlags, "request")};
 constexpr ArgSpec kPollArgs[] = {kTimeout};
+constexpr ArgSpec kSelectArgs[] = {Pointer("sets"), Pointer("timeout", 2), Open("{", Number(ArgKind::kInt64, "tv_sec")),
+                                   Close(Number(ArgKind::kInt64, "tv_usec"), "}")};
+constexpr ArgSpec kPpollArgs[] = {Pointer("fds"),
+                                  Pointer("timeout", 2),
+                                  Open("{", Number(ArgKind::kInt64, "tv_sec")),
+                                  Close(Number(ArgKind::kInt64, "tv_nsec"), "}"),
+                                  kSigmask,
+                                  kSigsetsize};
 constexpr ArgSpec kFdinfoArgs[] = {kEpfd};
 constexpr ArgSpec kFdArgs[] = {Descriptor()};
 constexpr ArgSpec kCloseRangeArgs[] = {Descriptor("first"), Descriptor("last"), Flags(kCloseRangeWords)};
@@ -182,6 +199,26 @@ constexpr ArgSpec kWriteArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kBytes,
 constexpr ArgSpec kSendArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kBytes, "bytes", 1),
                                  Number(ArgKind::kPayload, "value"), Flags(kMsgWords)};
 constexpr ArgSpec kRecvArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 8), Flags(kMsgWords)};
+constexpr ArgSpec kSegments = Pointer("segments");
+constexpr ArgSpec kReadvArgs[] = {
+    Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 8), kBuffer, Number(ArgKind::kSize, "n", 8), kSegments};
+constexpr ArgSpec kWritevArgs[] = {Descriptor(),
+                                   kBuffer,
+                                   Number(ArgKind::kBytes, "bytes", 1),
+                                   Number(ArgKind::kPayload, "value"),
+                                   kBuffer,
+                                   Number(ArgKind::kBytes, "bytes", 1),
+                                   Number(ArgKind::kPayload, "value"),
+                                   kSegments};
+constexpr ArgSpec kFionbioArgs[] = {Descriptor(), Pointer("on", 1), Int("on", 1)};
+constexpr ArgSpec kFionreadArgs[] = {Descriptor(), Pointer("n")};
+constexpr ArgSpec kSpliceArgs[] = {Descriptor("in"), Descriptor("out"), Number(ArgKind::kSize, "n", 1),
+                                   Flags(kSpliceWords, kSpliceNonblock)};
+constexpr ArgSpec kVmspliceArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 1),
+                                     Flags(kSpliceWords, kSpliceNonblock)};
+constexpr ArgSpec kSendfileArgs[] = {Descriptor("out"), Descriptor("in"), Number(ArgKind::kSize, "n", 1)};
+constexpr ArgSpec kKcmpFileArgs[] = {Descriptor("a"), Descriptor("b")};
+constexpr ArgSpec kKcmpTfdArgs[] = {Descriptor(), kEpfd, Descriptor("tfd"), Pointer("slot"), Int("toff")};
 constexpr ArgSpec kShutdownArgs[] = {Descriptor(), Int("how", kShutRdwr, kShutWords)};
 constexpr ArgSpec kPipe2Args[] = {Flags(kFileFlagWords, kONonblock)};
 constexpr ArgSpec kEventfdArgs[] = {Int("initial"), Flags(kEventfdWords, kONonblock)};
@@ -268,6 +305,21 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kPerfEventOpen, "perf_event_open", Yields::kDescriptor, kPerfArgs},
       {Call::kReopen, "reopen", Yields::kDescriptor, kReopenArgs},
       {Call::kFifo, "fifo", Yields::kDescriptor, kFifoArgs},
+      {Call::kSelect, "select", Yields::kRevents, kSelectArgs},
+      {Call::kPpoll, "ppoll", Yields::kRevents, kPpollArgs},
+      {Call::kReadv, "readv", Yields::kPayload, kReadvArgs},
+      {Call::kWritev, "writev", Yields::kValue, kWritevArgs},
+      {Call::kFionbio, "fionbio", Yields::kValue, kFionbioArgs},
+      {Call::kFioasync, "fioasync", Yields::kValue, kFionbioArgs},
+      {Call::kFionread, "fionread", Yields::kValue, kFionreadArgs},
+      {Call::kSplice, "splice", Yields::kValue, kSpliceArgs},
+      {Call::kTee, "tee", Yields::kValue, kSpliceArgs},
+      {Call::kVmsplice, "vmsplice", Yields::kValue, kVmspliceArgs},
+      {Call::kSendfile, "sendfile", Yields::kValue, kSendfileArgs},
+      {Call::kKcmpFile, "kcmp_file", Yields::kValue, kKcmpFileArgs},
+      {Call::kKcmpTfd, "kcmp_tfd", Yields::kValue, kKcmpTfdArgs},
+      {Call::kUringEpollCtl, "uring_epoll_ctl", Yields::kValue, kEpollCtlArgs},
+      {Call::kUringEpollWait, "uring_epoll_wait", Yields::kEvents, kUringEpollWaitArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
@@ -305,20 +357,20 @@ const ArgSpec& SlotSpec(const Op& op, size_t slot) {
 }
 
 std::span<const Word> EventWords() { return kEventWords; }
+std::span<const Word> PolledWords(Call call) {
+  return call == Call::kSelect ? std::span<const Word>(kSetWords) : EventWords();
+}
 
 void Canonicalize(Op* op) {
   const auto fd = [](Fd operand) { return operand.literal() ? Fd::Literal(operand.number()) : operand; };
   if (static_cast<size_t>(op->call) >= kCalls) op->call = static_cast<Call>(static_cast<size_t>(op->call) % kCalls);
-  if (op->call == Call::kPoll) {
-    op->arg[0] = static_cast<uint64_t>(int64_t{op->num(0)});
-    op->npoll = std::min<uint8_t>(op->npoll, kMaxPoll);
-    for (size_t i = 0; i < op->npoll; ++i) op->set_poll(i, fd(op->poll_fd(i)), op->poll_events(i));
-    std::fill(op->arg.begin() + 1 + op->npoll, op->arg.end(), 0);
-    return;
-  }
-  op->npoll = 0;
   const std::span<const ArgSpec> args = Spec(op->call).args;
-  std::fill(op->arg.begin() + static_cast<ptrdiff_t>(args.size()), op->arg.end(), 0);
+  op->npoll = Polls(op->call) ? static_cast<uint8_t>(std::min<size_t>(op->npoll, MaxPolled(op->call))) : 0;
+  const uint16_t polled = op->call == Call::kSelect ? kSelectSets : UINT16_MAX;
+  for (size_t i = 0; i < op->npoll; ++i) op->set_poll(i, fd(op->poll_fd(i)), op->poll_events(i) & polled);
+  std::fill(op->arg.begin() + static_cast<ptrdiff_t>(args.size() + op->npoll), op->arg.end(), 0);
+  // An empty set stands nowhere.
+  if (Polls(op->call) && op->npoll == 0 && args[0].kind == ArgKind::kMemory) op->arg[0] = Memory().bits();
   for (size_t i = 0; i < args.size(); ++i) {
     uint64_t& v = op->arg[i];
     switch (args[i].kind) {

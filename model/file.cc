@@ -63,7 +63,8 @@ const Model::FileOps Model::kFileOps[] = {
      .wait = &Model::EventfdWait,
      .read = &Model::EventfdRead,
      .write = &Model::EventfdWrite,
-     .release = &Model::EventfdRelease},
+     .release = &Model::EventfdRelease,
+     .by_segment = true},
     {.type = FileType::kUnix,
      .prefix = "unix.",
      .poll = &Model::UnixMask,
@@ -371,32 +372,76 @@ Errno Model::NoIoctl(Id file) {
   return rules_(Rule::kIoctlUnknown, invalid, file) ? kEINVAL : kENOTTY;
 }
 
-// --- poll(2) ---------------------------------------------------------------------------------------------------
-
-void Model::Poll(const Op& op, Outcome* out) {
-  out->Clear();
-  if (rules_(Rule::kPollTooMany, op.npoll > state_.nofile)) return out->Error(kEINVAL);
-  out->kind = Outcome::kRecords;
-  int ready = 0;
-  for (size_t i = 0; i < op.npoll; ++i) {
-    const int32_t fd = op.poll_fd(i).number();
-    uint32_t revents = 0;
-    if (!rules_(Rule::kPollNegative, fd < 0)) {
-      const Id file = Usable(fd);
-      if (rules_(Rule::kPollNval, file == kNil)) {
-        revents = kNval;
-      } else {
-        uint32_t want = op.poll_events(i);
-        if (rules_(Rule::kPollErrHup, true)) want |= kErr | kHup;
-        revents = PollMask(file, want) & want;
+// What FIONREAD counts; -1 where the file does not know it.
+int64_t Model::UnreadBytes(const File& file) {
+  int64_t bytes = 0;
+  switch (file.type) {
+    case FileType::kPipe:
+      for (Id id = state_.pipes[file.object].slots.head; id != kNil; id = state_.slots[id].in_pipe.next) {
+        bytes += state_.slots[id].bytes;
       }
+      return bytes;
+    case FileType::kUnix: {
+      const Socket& s = state_.sockets[file.object];
+      if (s.state == SocketState::kListening) return -1;
+      for (Id id = s.messages.head; id != kNil; id = state_.messages[id].in_socket.next) {
+        bytes += state_.messages[id].bytes - state_.messages[id].consumed;
+        if (rules_(Rule::kUnixUnreadFirst, s.type == kSockDgram, file.object)) break;
+      }
+      return bytes;
     }
-    out->records.push_back({revents & 0xffff});
-    ready += revents != 0;
+    case FileType::kMemfd:
+      return state_.plains[file.object].size - state_.plains[file.object].position;
+    default:
+      return -1;
   }
-  if (ready == 0 && rules_(Rule::kPollBlocks, op.num(0) < 0)) {
-    out->Clear(), out->kind = Outcome::kBlocked;
+}
+
+// Is an out-of-band byte among the messages of a stream, or what one left behind?
+bool Model::HadOob(Id socket) const {
+  const Socket& s = state_.sockets[socket];
+  if (s.type != kSockStream || s.state == SocketState::kListening) return false;
+  for (Id id = s.messages.head; id != kNil; id = state_.messages[id].in_socket.next) {
+    if (id == s.oob || state_.messages[id].consumed == state_.messages[id].bytes) return true;
   }
+  return false;
+}
+
+// Those of do_vfs_ioctl() that read or write an integer.
+void Model::IoctlInt(const Op& op, Outcome* out) {
+  const Id id = Usable(op.num(0));
+  const Memory memory = op.mem(1);
+  if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
+  File& f = state_.files[id];
+  if (op.call == Call::kFionread) {
+    if (f.type == FileType::kRegular || f.type == FileType::kDirectory) {
+      out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: up to the file system";
+      return;
+    }
+    if (f.type == FileType::kUnix && HadOob(f.object)) {
+      out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: with an out-of-band byte";
+      return;
+    }
+    const int64_t bytes = UnreadBytes(f);
+    const bool invalid = (f.type == FileType::kEpoll && !Has(Quirk::kNoParams)) || f.type == FileType::kUnix;
+    if (rules_(Rule::kFionreadUnknown, bytes < 0, id)) return out->Error(invalid ? kEINVAL : kENOTTY);
+    if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, true) < 1)) return out->Error(kEFAULT);
+    return out->Value(static_cast<int32_t>(bytes));
+  }
+  if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, false) < 1)) return out->Error(kEFAULT);
+  const bool on = op.num(2) != 0;
+  const uint32_t flag = op.call == Call::kFionbio ? kONonblock : kOAsync;
+  if (flag == kOAsync) {
+    const bool fasync = f.type == FileType::kPipe || f.type == FileType::kUnix;
+    const bool changes = on != ((f.flags & kOAsync) != 0);
+    if (rules_(Rule::kFioasyncNot, changes && !fasync, id)) return out->Error(kENOTTY);
+  }
+  if (rules_(Rule::kIoctlFlag, on, id)) {
+    f.flags |= flag;
+  } else {
+    f.flags &= ~flag;
+  }
+  out->Value(0);
 }
 
 }  // namespace pollux

@@ -29,7 +29,12 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       if (rules_(Rule::kCreateFlags, (op.u32(0) & ~kOCloexec) != 0)) return out->Error(kEINVAL);
       return EpollCreate(out, rules_(Rule::kCreateCloexec, (op.u32(0) & kOCloexec) != 0));
     case Call::kEpollCtl:
+    case Call::kUringEpollCtl:
       return EpollCtl(op, out);
+    case Call::kUringEpollWait:
+      // Since 6.15. A completion comes when there are records: that none is ready now is to sleep.
+      if (Has(Quirk::kWaitArgumentsFirst)) return out->Error(kEINVAL);
+      return Wait(op.num(0), op.mem(1), op.num(2), true, out);
     case Call::kEpollWait:
     case Call::kEpollPwait:
     case Call::kEpollPwait2:
@@ -40,7 +45,10 @@ void Model::Dispatch(const Op& op, Outcome* out) {
     case Call::kIoctl:
       return Ioctl(op, out);
     case Call::kPoll:
+    case Call::kPpoll:
       return Poll(op, out);
+    case Call::kSelect:
+      return Select(op, out);
     case Call::kFdinfo:
       return Fdinfo(op, out);
     case Call::kClose:
@@ -107,6 +115,25 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Reopen(op, out);
     case Call::kFifo:
       return FifoCreate(op, out);
+    case Call::kReadv:
+      return Readv(op, out);
+    case Call::kWritev:
+      return Writev(op, out);
+    case Call::kFionbio:
+    case Call::kFioasync:
+    case Call::kFionread:
+      return IoctlInt(op, out);
+    case Call::kSplice:
+    case Call::kTee:
+      return Splice(op, out);
+    case Call::kVmsplice:
+      return Vmsplice(op, out);
+    case Call::kSendfile:
+      return Sendfile(op, out);
+    case Call::kKcmpFile:
+      return KcmpFile(op, out);
+    case Call::kKcmpTfd:
+      return KcmpTfd(op, out);
   }
 }
 
@@ -123,8 +150,11 @@ void Model::Watches(const Op& op, Outcome* out) {
 
 // Mirrors the blocking decisions of Run() without touching anything; the checker asks it before a target would hang.
 bool Model::Blocks(const Op& op) const {
+  const bool splices =
+      op.call == Call::kSplice || op.call == Call::kTee || op.call == Call::kVmsplice || op.call == Call::kSendfile;
   const Id id = FileAt(op.num(0));
   const File& f = state_.files[id];
+  if (splices) return Sleeps(op);
   if (op.call == Call::kReopen) {
     if (!state_.inodes[f.inode].fifo || (op.u32(1) & (kONonblock | kOPath)) != 0) return false;
   } else if (id == kNil || f.type == FileType::kPath || (f.flags & kONonblock) != 0) {
@@ -135,10 +165,12 @@ bool Model::Blocks(const Op& op) const {
       break;
     case Call::kWrite:
     case Call::kSend:
+    case Call::kWritev:
       if (!f.writable) return false;
       break;
     case Call::kRead:
     case Call::kRecv:
+    case Call::kReadv:
       if (!f.readable) return false;
       break;
     case Call::kConnect:
@@ -149,7 +181,11 @@ bool Model::Blocks(const Op& op) const {
     default:
       return false;
   }
-  // A copy answers exactly; blocking descriptors are rare in what asks this.
+  return Sleeps(op);
+}
+
+// A copy answers exactly; what may block is rare in what asks this.
+bool Model::Sleeps(const Op& op) const {
   Model probe(*this);
   Outcome outcome;
   probe.Run(op, &outcome);

@@ -4,9 +4,9 @@
 // Model is a copy of the world. Costs: an op costs what the kernel's algorithm costs, without the system call.
 // Not thread-safe.
 //
-// Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), pipe.cc, eventfd.cc,
-// unix*.cc, timerfd.cc (one type each), eventpoll.cc (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and
-// paths), describe.cc (state in words).
+// Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), poll.cc, vector.cc
+// (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc (one type each), eventpoll.cc
+// (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -82,6 +82,8 @@ class Model {
   bool Has(Quirk q) const { return profile_[q]; }
   void Dispatch(const Op& op, Outcome* out);
 
+  bool Sleeps(const Op& op) const;
+
   // fd_table.cc
   // A number beyond the table, which only a planted rule lets through, is as good as 0, which nobody can use.
   Descriptor& At(int32_t fd) { return state_.fds[FileAt(fd) == kNil ? 0 : static_cast<size_t>(fd)]; }
@@ -119,6 +121,7 @@ class Model {
     void (Model::*release)(const File&) = nullptr;
     // A new file of this inode: kNil, and the outcome, if there will be none. Null: nothing can be opened (ENXIO).
     Id (Model::*open)(Id inode, uint32_t flags, Outcome*) = nullptr;
+    bool by_segment = false;            // has write and no write_iter: writev(2) is one write a segment
     const SocketOps* socket = nullptr;  // of sockets alone
     Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
     bool fasync = false;                // O_ASYNC can be switched on
@@ -163,9 +166,20 @@ class Model {
   void MemfdCreate(const Op& op, Outcome* out);
   void Ioctl(const Op& op, Outcome* out);
   Id PlainOpen(Id inode, uint32_t flags, Outcome* out);
+  void IoctlInt(const Op& op, Outcome* out);  // FIONBIO, FIOASYNC, FIONREAD
+  int64_t UnreadBytes(const File& file);
+  bool HadOob(Id socket) const;
+  void Readv(const Op& op, Outcome* out);
+  void Writev(const Op& op, Outcome* out);
+  bool Segments(const Op& op, size_t array, const size_t (&memory)[2], Outcome* out);
   void PlainRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PlainWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+
+  // poll.cc: poll(2), ppoll(2), select(2)
   void Poll(const Op& op, Outcome* out);
+  void Select(const Op& op, Outcome* out);
+  uint32_t PollNumber(int32_t fd, uint32_t requested);
+  void SetReturned(Memory set, bool ready, bool for_ever, Outcome* out);
 
   // pipe.cc
   void Pipe2(const Op& op, Outcome* out);
@@ -180,6 +194,24 @@ class Model {
   void PipeRelease(const File& file);
   void SetPipeSize(const File& file, int64_t bytes, Outcome* out);
   bool PipeFull(const Pipe& pipe) const { return pipe.slots.size >= pipe.max_slots; }
+
+  // splice.cc
+  void Splice(const Op& op, Outcome* out);
+  void Vmsplice(const Op& op, Outcome* out);
+  void Sendfile(const Op& op, Outcome* out);
+  void PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outcome* out);
+  void PipeToFile(Id in, Id file, int64_t n, bool nonblock, Outcome* out);
+  void FileToPipe(Id file, Id into, int64_t n, bool nonblock, Outcome* out);
+  int64_t TakeFromPipe(Id pipe, int64_t n, int64_t room, bool nonblock, bool* freed, Outcome* out);
+  bool SpaceInPipe(Id pipe, bool nonblock, Outcome* out);
+  void SpliceWakes(Id into, bool filled, Id out_of, bool freed);
+  Id PipeOf(const File& file) const;
+  void PushSlot(Id pipe, PipeSlot slot);
+  void PopSlot(Id pipe);
+
+  // kcmp.cc
+  void KcmpFile(const Op& op, Outcome* out);
+  void KcmpTfd(const Op& op, Outcome* out);
 
   // eventfd.cc
   void EventfdCreate(const Op& op, Outcome* out);
@@ -291,6 +323,8 @@ class Model {
   Errno CtlMod(Id item, uint32_t events, uint64_t data);
   void Wait(int32_t epfd, Memory memory, int32_t max, bool waits_for_ever, Outcome* out);
   void EpollWaits(const Op& op, Outcome* out);  // the three calls
+  bool TimeGiven(const Op& op, size_t slot, bool* for_ever, Outcome* out);
+  bool SigmaskGiven(const Op& op, size_t slot, Outcome* out);
   void Harvest(Instance& e, Memory memory, int32_t max, Outcome* out);
   uint32_t PollInstance(Id instance);
   uint32_t PollItem(Id item);

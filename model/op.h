@@ -67,8 +67,24 @@ enum class Call : uint8_t {
   kPerfEventOpen,   // perf_event_open(0 flags): a software counter of the calling thread that counts nothing
   kReopen,          // reopen(0 fd, 1 flags): open("/proc/thread-self/fd/N", flags)
   kFifo,            // fifo(0 flags): an O_PATH descriptor of a FIFO that has no name any more
+  kSelect,          // select([0 memory,] fd SETS, ..., [1 memory] {2 sec, 3 usec}) = [sets, ...]
+  kPpoll,           // ppoll([0 memory,] fd MASK, ..., [1 memory] {2 sec, 3 nsec}, [4 memory] sigmask, 5 sigsetsize)
+                    //       = [revents, ...]
+  kReadv,           // readv(0 fd, [1 memory,] 2 n, [3 memory,] 4 n [, 5 memory] of the two segments) = n [u64 value]
+  kWritev,          // writev(0 fd, [1 memory,] 2 n 3 payload, [4 memory,] 5 n 6 payload [, 7 memory] of the segments)
+  kFionbio,         // fionbio(0 fd, [1 memory,] 2 on)
+  kFioasync,        // fioasync(0 fd, [1 memory,] 2 on)
+  kFionread,        // fionread(0 fd [, 1 memory]) = n
+  kSplice,          // splice(0 in, 1 out, 2 n, 3 flags)
+  kTee,             // tee(0 in, 1 out, 2 n, 3 flags)
+  kVmsplice,        // vmsplice(0 fd, [1 memory,] 2 n, 3 flags)
+  kSendfile,        // sendfile(0 out, 1 in, 2 n)
+  kKcmpFile,        // kcmp_file(0 a, 1 b) = 0 same, 1 another
+  kKcmpTfd,         // kcmp_tfd(0 fd, 1 epfd, 2 tfd, [3 memory,] 4 toff) = 0 same, 1 another
+  kUringEpollCtl,   // uring_epoll_ctl: epoll_ctl by io_uring, IORING_OP_EPOLL_CTL
+  kUringEpollWait,  // uring_epoll_wait(0 epfd, [1 memory,] 2 maxevents): IORING_OP_EPOLL_WAIT
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kFifo) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kUringEpollWait) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -92,8 +108,8 @@ class Fd {
   uint64_t bits_;
 };
 
-// Where a pointer argument stands. A record is an event of a wait, a byte of read, write, send and recv, and else
-// the whole structure.
+// Where a pointer argument stands. A record is an event of a wait, a byte of what is read, written, sent or received,
+// and else the whole structure: all of select's sets, all that ppoll asks for.
 class Memory {
  public:
   enum Kind : uint8_t {
@@ -181,7 +197,7 @@ struct CallSpec {
   Call call;
   std::string_view name;
   Yields yields;
-  std::span<const ArgSpec> args;  // for kPoll: the timeout; the polled set is printed before it
+  std::span<const ArgSpec> args;  // for a call that Polls: the polled set is printed before the timeout
   // Derived, so that nothing walks `args` while fuzzing: how many descriptors the call returns, and bit i is set
   // where slot i is a kFd.
   uint8_t outputs = 0;
@@ -194,8 +210,12 @@ inline const CallSpec& Spec(Call call) { return kCallSpecs[static_cast<size_t>(c
 const CallSpec* FindCall(std::string_view name);
 inline uint32_t Outputs(Call call) { return Spec(call).outputs; }
 
-// One operation. arg[i] is slot i of Spec(call).args. A poll has arg[0] = timeout and npoll packed entries
-// from arg[1] on.
+// The calls that are given a set of descriptors, each with a mask.
+constexpr bool Polls(Call call) { return call == Call::kPoll || call == Call::kSelect || call == Call::kPpoll; }
+// How many it may have.
+inline size_t MaxPolled(Call call) { return kMaxArgs - Spec(call).args.size(); }
+
+// One operation. arg[i] is slot i of Spec(call).args. A call that Polls has npoll packed entries behind them.
 struct Op {
   Call call = Call::kClose;
   uint8_t npoll = 0;
@@ -207,15 +227,19 @@ struct Op {
   Memory mem(size_t i) const { return Memory::FromBits(arg[i]); }
 
   // The polled descriptors: entry i's operand and requested events (16 bits).
-  Fd poll_fd(size_t i) const { return Fd::FromBits(arg[1 + i]); }
-  uint16_t poll_events(size_t i) const { return static_cast<uint16_t>(arg[1 + i] >> 48); }
-  void set_poll(size_t i, Fd fd, uint16_t events) { arg[1 + i] = fd.bits() | uint64_t{events} << 48; }
+  Fd poll_fd(size_t i) const { return Fd::FromBits(arg[polled() + i]); }
+  uint16_t poll_events(size_t i) const { return static_cast<uint16_t>(arg[polled() + i] >> 48); }
+  void set_poll(size_t i, Fd fd, uint16_t events) { arg[polled() + i] = fd.bits() | uint64_t{events} << 48; }
+  size_t polled() const { return Spec(call).args.size(); }  // the slot of the first
 
   friend bool operator==(const Op&, const Op&) = default;
 };
 
 // The words of event masks, in the order in which they are printed.
 std::span<const Word> EventWords();
+// Those of the masks in the set of a call that Polls: select's are R, W and X, with the values of IN, OUT and PRI.
+std::span<const Word> PolledWords(Call call);
+inline constexpr uint16_t kSelectSets = 7;
 
 // The slot as it reads in this op: fcntl's arg is a set of flags after F_SETFL and F_SETFD.
 const ArgSpec& SlotSpec(const Op& op, size_t slot);
@@ -227,7 +251,7 @@ void Canonicalize(Op* op);
 // Calls f(Fd) -> Fd on every descriptor operand of the op and stores what it returns.
 template <class F>
 void MapFds(Op& op, F f) {
-  if (op.call == Call::kPoll) {
+  if (Polls(op.call)) {
     for (size_t i = 0; i < op.npoll; ++i) op.set_poll(i, f(op.poll_fd(i)), op.poll_events(i));
     return;
   }

@@ -139,8 +139,22 @@ class Parser : private Scanner {
   bool Args(Op* op) {
     const std::span<const ArgSpec> args = Spec(op->call).args;
     bool first = true;
-    if (op->call == Call::kPoll && !Polled(op, &first)) return false;
-    for (size_t i = 0; i < args.size(); ++i) {
+    size_t i = 0;
+    if (Polls(op->call)) {
+      // Where the set stands comes before it, the timeout behind. An empty set stands nowhere.
+      const size_t start = (Peek(), pos_);
+      if (args[0].kind == ArgKind::kMemory) {
+        Memory memory;
+        if (IsMemory(PeekWord())) {
+          if (!Pointer(&memory)) return false;
+          op->arg[0] = memory.bits(), first = false;
+        }
+        ++i;
+      }
+      if (!Polled(op, &first)) return false;
+      if (op->npoll == 0) op->arg[0] = 0, pos_ = start, first = true;
+    }
+    for (; i < args.size(); ++i) {
       const ArgSpec& spec = SlotSpec(*op, i);
       if (spec.kind == ArgKind::kPayload) continue;
       if (spec.kind == ArgKind::kMemory) {
@@ -165,9 +179,15 @@ class Parser : private Scanner {
 
   // fd MASK, fd MASK, ... up to the timeout, which has no mask.
   bool Polled(Op* op, bool* first) {
+    const std::span<const Word> words = PolledWords(op->call);
+    const bool select = op->call == Call::kSelect;
     for (;; *first = false) {
       const size_t start = pos_;
       if (!*first && !Take(',')) break;
+      if (Peek() == '{' || IsMemory(PeekWord())) {
+        pos_ = start;
+        break;
+      }
       Fd fd;
       if (!Descriptor(&fd)) return false;
       // The last argument is the timeout, not a descriptor. (So is a lone name, which is an error then.)
@@ -175,10 +195,14 @@ class Parser : private Scanner {
         pos_ = start;
         break;
       }
-      if (op->npoll == kMaxPoll) return Fail("the timeout: a poll has at most 9 descriptors");
+      if (op->npoll == MaxPolled(op->call)) {
+        return Fail("the timeout: a " + std::string(Spec(op->call).name) + " has at most " +
+                    std::to_string(MaxPolled(op->call)) + " descriptors");
+      }
       uint64_t events;
       const size_t mask = (Peek(), pos_);
-      if (!Flags(EventWords(), "an event mask", &events)) return false;
+      if (!Flags(words, select ? "sets: " + OneOf(words, "0") : "an event mask", &events)) return false;
+      if (select && events > kSelectSets) return pos_ = mask, Fail("sets: " + OneOf(words, "0"));
       if (events > UINT16_MAX) return pos_ = mask, Fail("an event mask of 16 bits");
       op->set_poll(op->npoll++, fd, static_cast<uint16_t>(events));
     }
@@ -355,7 +379,7 @@ class Parser : private Scanner {
       case Yields::kEvents:
       case Yields::kRevents:
       case Yields::kItems:
-        return Records(yields, outcome);
+        return Records(op.call, yields, outcome);
     }
     return false;
   }
@@ -384,7 +408,7 @@ class Parser : private Scanner {
     return true;
   }
 
-  bool Records(Yields yields, Outcome* outcome) {
+  bool Records(Call call, Yields yields, Outcome* outcome) {
     outcome->kind = Outcome::kRecords;
     if (!Take('[')) return Fail("`[`, or an outcome in words");
     if (Take(']')) return true;
@@ -395,7 +419,7 @@ class Parser : private Scanner {
         if (!TakeInt32(&value)) return Fail("a descriptor's number");
         record.fd = static_cast<int32_t>(value);
       }
-      if (!Flags(EventWords(), "an event mask", &value)) return false;
+      if (!Flags(PolledWords(call), "an event mask", &value)) return false;
       record.events = static_cast<uint32_t>(value);
       if (yields != Yields::kRevents && !TakeInt64(&record.data)) return Fail("data");
       outcome->records.push_back(record);

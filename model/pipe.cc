@@ -145,7 +145,7 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
       break;
     }
     done += bytes, slot.offset += bytes, slot.bytes -= bytes;
-    const bool packet = rules_(Rule::kPipePacketRead, !slot.mergeable, id);
+    const bool packet = rules_(Rule::kPipePacketRead, slot.packet, id);
     if (packet) slot.bytes = 0;  // what a short read leaves of a packet is lost
     if (!rules_(Rule::kPipeSlotFreed, slot.bytes == 0, id)) break;
     wake |= PipeFull(p);
@@ -200,7 +200,8 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
         const Id id = state_.slots.New();
         PipeSlot& slot = state_.slots[id];
         slot.bytes = fault ? 0 : bytes;
-        slot.mergeable = !rules_(Rule::kPipePacket, (file.flags & kODirect) != 0, file.object);
+        slot.packet = rules_(Rule::kPipePacket, (file.flags & kODirect) != 0, file.object);
+        slot.mergeable = !slot.packet;
         SlotList::PushBack(state_.slots, p.slots, id);
       }
       if (fault) {

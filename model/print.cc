@@ -98,14 +98,17 @@ void AppendOp(std::string* out, const Op& given, const std::function<std::string
   *out += Spec(op.call).name, *out += '(';
   bool first = true;
   const auto comma = [&] { *out += first ? "" : ", ", first = false; };
+  // Where a set stands comes before it, the timeout behind.
+  const size_t before = Polls(op.call) && args[0].kind == ArgKind::kMemory ? 1 : 0;
+  if (before == 1 && op.mem(0) != Memory()) comma(), AppendSlot(out, op, 0, name);
   for (size_t i = 0; i < op.npoll; ++i) {
-    comma(), *out += name(op.poll_fd(i)), *out += ' ', *out += PrintMask(op.poll_events(i));
+    comma(), *out += name(op.poll_fd(i)), *out += ' ', AppendFlags(out, PolledWords(op.call), op.poll_events(i));
   }
   size_t shown = args.size();
   while (shown > 0 && args[shown - 1].optional && op.arg[shown - 1] == 0) --shown;
   // Optional slots are left out all together or not at all.
   if (shown > 0 && args[shown - 1].optional) shown = args.size();
-  for (size_t i = 0; i < shown; ++i) {
+  for (size_t i = before; i < shown; ++i) {
     if (args[i].kind == ArgKind::kPayload) continue;
     if (args[i].kind != ArgKind::kMemory) {
       comma(), AppendSlot(out, op, i, name);
@@ -117,9 +120,10 @@ void AppendOp(std::string* out, const Op& given, const std::function<std::string
   *out += ')';
 }
 
-void AppendRecord(std::string* out, Yields yields, const Record& record) {
+void AppendRecord(std::string* out, Call call, const Record& record) {
+  const Yields yields = Spec(call).yields;
   if (yields == Yields::kItems) AppendInt(out, record.fd), *out += ' ';
-  *out += PrintMask(record.events);
+  AppendFlags(out, PolledWords(call), record.events);
   if (yields != Yields::kRevents) *out += ' ', AppendHex(out, record.data);
 }
 
@@ -136,7 +140,7 @@ void AppendOutcome(std::string* out, const Op& op, const Outcome& outcome) {
       break;
     case Outcome::kRecords:
       *out += '[';
-      for (const Record& record : outcome.records) comma(), AppendRecord(out, Spec(op.call).yields, record);
+      for (const Record& record : outcome.records) comma(), AppendRecord(out, op.call, record);
       *out += ']';
       break;
     case Outcome::kBlocked:

@@ -44,8 +44,8 @@ inline Op RandomOp(Random& random, Call call, const std::vector<Op>& before) {
   Op op;
   op.call = call;
   for (uint64_t& slot : op.arg) slot = RandomValue(random);
-  if (call == Call::kPoll) {
-    op.npoll = static_cast<uint8_t>(random() % (kMaxPoll + 1));
+  if (Polls(call)) {
+    op.npoll = static_cast<uint8_t>(random() % (MaxPolled(call) + 1));
     for (size_t i = 0; i < op.npoll; ++i) op.set_poll(i, operand(), static_cast<uint16_t>(RandomValue(random)));
   }
   const std::span<const ArgSpec> args = Spec(call).args;

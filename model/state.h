@@ -163,7 +163,8 @@ struct Inode {
 struct PipeSlot {
   Hook in_pipe;
   int64_t offset = 0, bytes = 0;
-  bool mergeable = true;  // PIPE_BUF_FLAG_CAN_MERGE; a packet is not
+  bool mergeable = true;  // PIPE_BUF_FLAG_CAN_MERGE; what is spliced or a packet is not
+  bool packet = false;    // PIPE_BUF_FLAG_PACKET
 };
 using SlotList = ListOps<PipeSlot, &PipeSlot::in_pipe>;
 

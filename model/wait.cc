@@ -16,22 +16,30 @@ void Model::EpollWaits(const Op& op, Outcome* out) {
   size_t mask_slot = 4;
   if (two) {
     if (Has(Quirk::kNoPwait2)) return out->Error(kENOSYS);
-    const Memory time = op.mem(3);
     mask_slot = 6;
-    for_ever = time.kind() == Memory::kNull;
-    if (!for_ever) {
-      if (rules_(Rule::kPwait2TimeFault, !InRange(time) || Copyable(time, false) < 1)) return out->Error(kEFAULT);
-      const int64_t sec = static_cast<int64_t>(op.arg[4]), nsec = static_cast<int64_t>(op.arg[5]);
-      if (rules_(Rule::kPwait2TimeInvalid, sec < 0 || nsec < 0 || nsec > 999999999)) return out->Error(kEINVAL);
-    }
+    if (!TimeGiven(op, 3, &for_ever, out)) return;
   }
-  const Memory mask = op.mem(mask_slot);
-  const uint64_t size = op.arg[mask_slot + 1];
-  if (!rules_(Rule::kPwaitMaskNull, mask.kind() == Memory::kNull)) {
-    if (rules_(Rule::kPwaitMaskSize, size != 8)) return out->Error(kEINVAL);
-    if (rules_(Rule::kPwaitMaskFault, !InRange(mask) || Copyable(mask, false) < 1)) return out->Error(kEFAULT);
-  }
-  Wait(epfd, memory, max, for_ever, out);
+  if (SigmaskGiven(op, mask_slot, out)) Wait(epfd, memory, max, for_ever, out);
+}
+
+// The timespec of epoll_pwait2 and ppoll, whose memory is in `slot`. False, and the error, if it is none.
+bool Model::TimeGiven(const Op& op, size_t slot, bool* for_ever, Outcome* out) {
+  const Memory time = op.mem(slot);
+  *for_ever = time.kind() == Memory::kNull;
+  if (*for_ever) return true;
+  if (rules_(Rule::kPwait2TimeFault, !InRange(time) || Copyable(time, false) < 1)) return out->Error(kEFAULT), false;
+  const int64_t sec = static_cast<int64_t>(op.arg[slot + 1]), nsec = static_cast<int64_t>(op.arg[slot + 2]);
+  if (rules_(Rule::kPwait2TimeInvalid, sec < 0 || nsec < 0 || nsec > 999999999)) return out->Error(kEINVAL), false;
+  return true;
+}
+
+// Their signal mask, set_user_sigmask().
+bool Model::SigmaskGiven(const Op& op, size_t slot, Outcome* out) {
+  const Memory mask = op.mem(slot);
+  if (rules_(Rule::kPwaitMaskNull, mask.kind() == Memory::kNull)) return true;
+  if (rules_(Rule::kPwaitMaskSize, op.arg[slot + 1] != 8)) return out->Error(kEINVAL), false;
+  if (rules_(Rule::kPwaitMaskFault, !InRange(mask) || Copyable(mask, false) < 1)) return out->Error(kEFAULT), false;
+  return true;
 }
 
 void Model::Wait(int32_t epfd, Memory memory, int32_t max, bool for_ever, Outcome* out) {

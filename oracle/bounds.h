@@ -19,7 +19,7 @@ inline const char* OutOfBounds(const Op& op) {
   for (unsigned slots = Spec(op.call).fd_slots; slots != 0; slots &= slots - 1) {
     if (static_cast<uint32_t>(op.fd(static_cast<size_t>(std::countr_zero(slots))).number()) <= 2) return kReason;
   }
-  if (op.call == Call::kPoll) {
+  if (Polls(op.call)) {
     for (size_t i = 0; i < op.npoll; ++i) {
       if (static_cast<uint32_t>(op.poll_fd(i).number()) <= 2) return kReason;
     }

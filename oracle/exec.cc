@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/kcmp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -157,6 +159,16 @@ const char* Refused(const Op& op) {
     case Call::kFifo:
       return (op.u32(0) & ~kOCloexec) != 0 ? "a fifo flag outside the language" : nullptr;
     case Call::kReopen:
+    case Call::kSelect:
+      for (size_t i = 0; i < op.npoll; ++i) {
+        // Above its size, which has grown with the numbers before, the descriptor table hides closed ones.
+        if (op.poll_fd(i).number() >= 64) return "select beyond number 63 depends on the descriptor table's size";
+      }
+      return nullptr;
+    case Call::kReadv:
+      return op.arg[2] + op.arg[4] > kMaxBytes / 2 ? "segments longer than half a megabyte" : nullptr;
+    case Call::kVmsplice:
+      return (op.u32(3) & kSpliceGift) != 0 ? "gives away pages of the harness" : nullptr;
     case Call::kOpen: {
       const uint32_t flags = op.u32(1);
       if ((flags & ~(3 | kOAppend | kONonblock | kODirectory | kOCloexec | kOPath | kOLargefile)) != 0 ||
@@ -221,6 +233,7 @@ const char* Exec::TakeTable() {
   }
   CloseFrom3();
   limit_ = original_limit_.rlim_cur;
+  uring_ = Uring::Open();
   if (!SetLimit(kTraceLimit)) return "cannot set RLIMIT_NOFILE to 1024";
   limit_taken_ = true;
   ProcessSignals::Take();
@@ -274,11 +287,12 @@ void Exec::Compact() {
 
 // The mapping, each piece between inaccessible pages (g):
 //   g | paint: output buffers, from its start (good) or up to its end (fault@N) | g | zeros, never written | g
-//     | structs 0 | g | structs 1 | g        and one shared page that is mapped twice, writable and read-only.
+//     | structs 0 | g | structs 1 | g | structs 2 | g        and one shared page that is mapped twice, writable and
+//     read-only.
 bool Exec::Map() {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t area = (kMaxBytes + page - 1) / page * page;
-  map_size_ = 7 * page + 2 * area + 3 * page;
+  map_size_ = (3 + 2 * kStructs) * page + 2 * area + 3 * page;
   // Low, so that maxevents records from here stay in the user range whatever maxevents is.
   void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 44), map_size_, PROT_NONE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -292,13 +306,14 @@ bool Exec::Map() {
   };
   paint_ = piece(area, PROT_READ | PROT_WRITE);
   zeros_ = piece(area, PROT_READ);
-  char* structs[2] = {piece(page, PROT_READ | PROT_WRITE), piece(page, PROT_READ | PROT_WRITE)};
+  char* structs[kStructs];
+  for (char*& p : structs) p = piece(page, PROT_READ | PROT_WRITE);
   shared_ = at;
   shared_readonly_ = at + 2 * page;
-  if (paint_ == nullptr || zeros_ == nullptr || structs[0] == nullptr || structs[1] == nullptr) return false;
+  if (paint_ == nullptr || zeros_ == nullptr || std::count(structs, structs + kStructs, nullptr) > 0) return false;
   paint_end_ = paint_ + area;
   zeros_end_ = zeros_ + area;
-  for (int i = 0; i < 2; ++i) struct_end_[i] = structs[i] + page;
+  for (size_t i = 0; i < kStructs; ++i) struct_end_[i] = structs[i] + page;
   if (mmap(shared_, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
     return false;
   }
@@ -320,7 +335,7 @@ char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
 
 }  // namespace
 
-// Where a struct stands whose bytes, if they can be read, are at `good`. `which` tells two structs of a call apart.
+// Where a struct stands whose bytes, if they can be read, are at `good`. `which` tells the structs of a call apart.
 char* Exec::StructAt(Memory memory, void* good, size_t size, size_t which) {
   switch (memory.kind()) {
     case Memory::kGood:
@@ -335,7 +350,7 @@ char* Exec::StructAt(Memory memory, void* good, size_t size, size_t which) {
       std::memcpy(shared_ + 64 * which, good, size);
       return shared_readonly_ + 64 * which;
     case Memory::kFault: {
-      if (memory.records() == 0) return struct_end_[which] - 4;
+      if (memory.records() == 0) return struct_end_[which] - std::min<size_t>(4, size / 2);
       char* p = struct_end_[which] - size;
       std::memcpy(p, good, size);
       return p;
@@ -375,12 +390,12 @@ void Exec::OutputAt(Memory memory, size_t record, size_t records, SystemCall* ca
   }
 }
 
-// Where the n bytes that are written stand.
-char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, SystemCall* call) {
+// Where the n bytes that are written stand; 8 of them, in *word if nothing else is asked for.
+char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, size_t which) {
   if (n == 8 && memory.readable(8)) {
-    call->word = payload;
-    if (memory.kind() == Memory::kFault && memory.records() > 8) return reinterpret_cast<char*>(&call->word);
-    return StructAt(memory, &call->word, 8, 0);
+    *word = payload;
+    if (memory.kind() == Memory::kFault && memory.records() > 8) return reinterpret_cast<char*>(word);
+    return StructAt(memory, word, 8, which);
   }
   switch (memory.kind()) {
     case Memory::kNull:
@@ -426,6 +441,30 @@ void Exec::MessageWithRoom(SystemCall* call) {
   m.bytes = {&m.byte, 1};
   m.header.msg_iov = &m.bytes, m.header.msg_iovlen = 1;
   m.header.msg_control = m.control, m.header.msg_controllen = sizeof m.control;
+}
+
+// The two segments of readv and writev. Those that are read into stand in the two halves of the output area.
+void Exec::SegmentsAt(const Op& op, SystemCall* c) {
+  const bool read = op.call == Call::kReadv;
+  for (size_t i = 0; i < 2; ++i) {
+    const size_t slot = read ? 1 + 2 * i : 1 + 3 * i;
+    const Memory memory = op.mem(slot);
+    const size_t n = op.arg[slot + 1];
+    char* at;
+    if (!read) {
+      at = SourceAt(memory, n, op.arg[slot + 2], &c->words[i], i);
+    } else if (memory.kind() == Memory::kFault && memory.records() < n) {
+      // Only one of them is reached.
+      at = paint_end_ - memory.records();
+    } else {
+      OutputAt(memory.kind() == Memory::kFault ? Memory() : memory, 1, n, c);
+      at = c->buffer;
+      if (at == paint_ && i == 1) at += kMaxBytes / 2;
+    }
+    c->segments[i] = {at, n};
+  }
+  c->buffer = paint_;
+  c->room = 0;
 }
 
 bool Exec::Prepare(const Op& op, SystemCall* c) {
@@ -489,6 +528,82 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
 #else
       return set(kNoCall);
 #endif
+    case Call::kPpoll:
+      for (size_t i = 0; i < op.npoll; ++i) {
+        c->poll[i] = {op.poll_fd(i).number(), static_cast<short>(op.poll_events(i)), 0};
+      }
+      c->time = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
+      c->sigmask = 0;
+      return set(SYS_ppoll, address(StructAt(op.mem(0), c->poll, op.npoll * sizeof c->poll[0], 0)), op.npoll,
+                 address(StructAt(op.mem(1), &c->time, sizeof c->time, 1)),
+                 address(StructAt(op.mem(4), &c->sigmask, sizeof c->sigmask, 2)), op.num(5));
+    case Call::kSelect: {
+      int highest = -1;
+      std::fill(std::begin(c->sets), std::end(c->sets), 0);
+      for (size_t i = 0; i < op.npoll; ++i) {
+        const int number = op.poll_fd(i).number();
+        if (number < 0) continue;  // stands in no set
+        highest = std::max(highest, number);
+        for (unsigned s = 0; s < 3; ++s) c->sets[s] |= uint64_t{(op.poll_events(i) >> s & 1u) != 0} << number;
+      }
+      c->time = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
+      const char* sets = StructAt(op.mem(0), c->sets, sizeof c->sets, 0);
+      const auto of = [&](size_t s) { return sets == nullptr ? 0 : address(sets + 8 * s); };
+      static_assert(kIn == 1 && kPri == 2 && kOut == 4);
+#ifdef SYS_select
+      return set(SYS_select, highest + 1, of(0), of(2), of(1),
+                 address(StructAt(op.mem(1), &c->time, sizeof c->time, 1)));
+#else
+      return set(kNoCall);
+#endif
+    }
+    case Call::kReadv:
+    case Call::kWritev: {
+      SegmentsAt(op, c);
+      const size_t array = op.call == Call::kReadv ? 5 : 7;
+      return set(op.call == Call::kReadv ? SYS_readv : SYS_writev, fd,
+                 address(StructAt(op.mem(array), c->segments, sizeof c->segments, 2)), 2);
+    }
+    case Call::kFionbio:
+    case Call::kFioasync:
+      c->integer = op.num(2);
+      return set(SYS_ioctl, fd, op.call == Call::kFionbio ? FIONBIO : FIOASYNC,
+                 address(StructAt(op.mem(1), &c->integer, sizeof c->integer, 0)));
+    case Call::kFionread:
+      c->integer = 0;
+      return set(SYS_ioctl, fd, FIONREAD, address(StructAt(op.mem(1), &c->integer, sizeof c->integer, 0)));
+    case Call::kSplice:
+      return set(SYS_splice, fd, 0, op.fd(1).number(), 0, static_cast<long>(op.arg[2]), op.u32(3));
+    case Call::kTee:
+      return set(SYS_tee, fd, op.fd(1).number(), static_cast<long>(op.arg[2]), op.u32(3));
+    case Call::kVmsplice: {
+      // A pipe that is filled so keeps the pages: those that nobody writes to.
+      const int mode = fcntl(static_cast<int>(fd), F_GETFL);
+      char* at = zeros_;
+      if (mode >= 0 && (mode & O_ACCMODE) == O_RDONLY) {
+        OutputAt(op.mem(1), 1, op.arg[2], c);
+        at = c->buffer;
+      } else if (op.mem(1).kind() != Memory::kGood && op.mem(1).kind() != Memory::kReadonly) {
+        at = op.mem(1).kind() == Memory::kFault
+                 ? zeros_end_ - std::min<size_t>(op.mem(1).records(), static_cast<size_t>(zeros_end_ - zeros_))
+                 : StructAt(op.mem(1), nullptr, 0, 0);
+      }
+      c->segments[0] = {at, op.arg[2]};
+      return set(SYS_vmsplice, fd, address(c->segments), 1, op.u32(3));
+    }
+    case Call::kSendfile:
+      return set(SYS_sendfile, fd, op.fd(1).number(), 0, static_cast<long>(op.arg[2]));
+    case Call::kKcmpFile: {
+      const long task = mark_->tid.load(std::memory_order_relaxed);
+      return set(SYS_kcmp, task, task, KCMP_FILE, fd, op.fd(1).number());
+    }
+    case Call::kKcmpTfd: {
+      const long task = mark_->tid.load(std::memory_order_relaxed);
+      c->slot[0] = static_cast<uint32_t>(op.fd(1).number());
+      c->slot[1] = static_cast<uint32_t>(op.fd(2).number());
+      c->slot[2] = op.u32(4);
+      return set(SYS_kcmp, task, task, KCMP_EPOLL_TFD, fd, address(StructAt(op.mem(3), c->slot, sizeof c->slot, 0)));
+    }
     case Call::kClose:
       return set(SYS_close, fd);
     case Call::kCloseRange:
@@ -512,10 +627,11 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       OutputAt(op.mem(1), 1, op.arg[2], c);
       return set(SYS_recvfrom, fd, address(c->buffer), static_cast<long>(op.arg[2]), op.u32(3));
     case Call::kWrite:
-      return set(SYS_write, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], c)), static_cast<long>(op.arg[2]));
+      return set(SYS_write, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], &c->word)),
+                 static_cast<long>(op.arg[2]));
     case Call::kSend:
-      return set(SYS_sendto, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], c)), static_cast<long>(op.arg[2]),
-                 op.u32(4));
+      return set(SYS_sendto, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], &c->word)),
+                 static_cast<long>(op.arg[2]), op.u32(4));
     case Call::kShutdown:
       return set(SYS_shutdown, fd, op.num(1));
     case Call::kPipe2:
@@ -600,6 +716,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kFdinfo:
     case Call::kWatches:
     case Call::kFifo:
+    case Call::kUringEpollCtl:
+    case Call::kUringEpollWait:
       return false;
   }
   return false;
@@ -626,6 +744,7 @@ void Exec::Run(const Op& op, Outcome* out) {
       const long result = fifos_.Open(static_cast<int>(op.u32(0)));
       return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
     }
+    if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
     return Skip("no quota here", out);
   }
   if (call_.number == kNoCall) return Skip("this architecture has no such call", out);
@@ -641,6 +760,27 @@ void Exec::Run(const Op& op, Outcome* out) {
     out->Clear();
     out->kind = Outcome::kBlocked;
   }
+}
+
+void Exec::RunUring(const Op& op, Outcome* out) {
+  if (uring_ == nullptr) return Skip("no io_uring here", out);
+  out->Clear();
+  bool blocked = false;
+  const int epfd = op.fd(0).number();
+  mark_->Enter();
+  if (op.call == Call::kUringEpollCtl) {
+    call_.event.events = op.u32(4);
+    call_.event.data.u64 = op.arg[5];
+    const void* event = StructAt(op.mem(3), &call_.event, sizeof call_.event, 0);
+    const long result = uring_->EpollCtl(epfd, op.num(1), op.fd(2).number(), event);
+    if (result < 0) out->Error(static_cast<Errno>(-result));
+  } else {
+    OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), &call_);
+    const long result = uring_->EpollWait(epfd, call_.buffer, op.num(2), &blocked);
+    CollectEvents(call_, result, out);
+  }
+  mark_->Leave();
+  if (blocked) out->Clear(), out->kind = Outcome::kBlocked;
 }
 
 long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {
@@ -663,6 +803,11 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
     case Call::kRead:
     case Call::kRecv:
       return CollectBytes(op, c, result, out);
+    case Call::kReadv:
+      return CollectSegments(op, c, result, out);
+    case Call::kVmsplice:
+      if (c.room > 0) return CollectBytes(op, c, result, out);
+      break;
     default:
       break;
   }
@@ -690,17 +835,19 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
       out->nvalues = 3;
       out->value[1] = c.timer.it_interval.tv_sec, out->value[2] = c.timer.it_interval.tv_nsec;
       break;
-    case Call::kPoll: {
-      out->kind = Outcome::kRecords;
-      out->records.resize(op.npoll);
-      long ready = 0;
-      for (size_t i = 0; i < op.npoll; ++i) {
-        const pollfd& p = c.poll[i];
-        out->records[i].events = static_cast<uint16_t>(p.revents);
-        ready += p.revents != 0;
-        out->clobbered |= p.fd != op.poll_fd(i).number() || static_cast<uint16_t>(p.events) != op.poll_events(i);
-      }
-      out->clobbered |= ready != result;  // it returns how many it filled
+    case Call::kPoll:
+    case Call::kPpoll:
+      return CollectPolled(op, c, result, out);
+    case Call::kSelect:
+      return CollectSets(op, c, result, out);
+    case Call::kKcmpFile:
+    case Call::kKcmpTfd:
+      out->value[0] = result != 0;  // their order is of no meaning
+      break;
+    case Call::kFionread: {
+      int32_t bytes;
+      std::memcpy(&bytes, reinterpret_cast<const void*>(c.arg[2]), sizeof bytes);
+      out->value[0] = bytes;
       break;
     }
     case Call::kGetsockopt:
@@ -772,7 +919,7 @@ void Exec::CollectBytes(const Op& op, const SystemCall& c, long result, Outcome*
     out->Error(static_cast<Errno>(-result));
   } else {
     out->value[0] = result;
-    if (result == 8 && c.room >= 8) {
+    if (result == 8 && c.room >= 8 && op.call != Call::kVmsplice) {
       std::memcpy(&out->payload, c.buffer, 8);
       const bool truncated_stream =
           op.call == Call::kRecv && (op.u32(3) & kMsgTrunc) != 0 && std::memcmp(c.buffer, kPainted.data(), 8) == 0;
@@ -792,13 +939,87 @@ void Exec::AwaitExpiry(const Op& op, long result) {
   if (op.call == Call::kTimerfdSettime) {
     if (result != 0 || !ExpiresAtOnce(op.u32(1), call_.timer.it_value.tv_sec, call_.timer.it_value.tv_nsec)) return;
     near_timers_ |= NearInterval(call_.timer.it_interval.tv_sec, call_.timer.it_interval.tv_nsec);
-  } else if (!near_timers_ || op.call != Call::kRead || result == -EAGAIN || !NearPeriodic(fd)) {
+  } else if (!near_timers_ || (op.call != Call::kRead && op.call != Call::kReadv) || result == -EAGAIN ||
+             !NearPeriodic(fd)) {
     return;
   }
   constexpr int kLongest = 1000;  // ms; a kernel that loses the expiration shows it in what follows
   pollfd timer = {fd, POLLIN, 0};
   const timespec longest = {kLongest / 1000, 0};
   syscall(SYS_ppoll, &timer, 1, &longest, nullptr, 8);
+}
+
+// --- Sets and segments -----------------------------------------------------------------------------------------------
+
+void Exec::CollectSegments(const Op& op, const SystemCall& c, long result, Outcome* out) {
+  if (result < 0) {
+    out->Error(static_cast<Errno>(-result));
+  } else {
+    out->value[0] = result;
+  }
+  // Where a segment ends too early the bytes before its end may have been written.
+  const bool faults = op.mem(1) != Memory() || op.mem(3) != Memory();
+  size_t left = result < 0 ? 0 : static_cast<size_t>(result);
+  char bytes[8];
+  size_t seen = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    const iovec& segment = c.segments[i];
+    char* const at = static_cast<char*>(segment.iov_base);
+    const size_t used = std::min(left, segment.iov_len);
+    left -= used;
+    if (at < paint_ || at >= paint_end_) continue;
+    const size_t room = std::min<size_t>(segment.iov_len + 2, static_cast<size_t>(paint_end_ - at));
+    const size_t head = std::min({used, sizeof bytes - seen, room});
+    std::memcpy(bytes + seen, at, head);
+    seen += head;
+    SystemCall part;
+    part.buffer = at, part.room = room;
+    CheckPaint(part, faults ? room : std::min(used, room), out);
+  }
+  if (result == 8 && seen == 8) {
+    std::memcpy(&out->payload, bytes, 8);
+    out->has_payload = out->payload != 0;
+  }
+}
+
+void Exec::CollectPolled(const Op& op, const SystemCall& c, long result, Outcome* out) {
+  out->kind = Outcome::kRecords;
+  out->records.resize(op.npoll);
+  long ready = 0;
+  const char* at = reinterpret_cast<const char*>(c.arg[0]);
+  for (size_t i = 0; i < op.npoll; ++i, at += sizeof(pollfd)) {
+    pollfd p;
+    std::memcpy(&p, at, sizeof p);
+    out->records[i].events = static_cast<uint16_t>(p.revents);
+    ready += p.revents != 0;
+    out->clobbered |= p.fd != op.poll_fd(i).number() || static_cast<uint16_t>(p.events) != op.poll_events(i);
+  }
+  out->clobbered |= ready != result;  // it returns how many it filled
+}
+
+// A bit that nobody asked for, or another number of bits than was returned, is written where nothing belongs.
+void Exec::CollectSets(const Op& op, const SystemCall& c, long result, Outcome* out) {
+  out->kind = Outcome::kRecords;
+  out->records.resize(op.npoll);
+  uint64_t sets[3] = {};  // by bit, as the masks; the call's order is read, write, except
+  if (c.arg[1] != 0 && c.arg[0] > 0) {
+    for (size_t s = 0; s < 3; ++s) std::memcpy(&sets[s], reinterpret_cast<const char*>(c.arg[1]) + 8 * s, 8);
+  }
+  uint64_t asked[3] = {};
+  for (size_t i = 0; i < op.npoll; ++i) {
+    const int number = op.poll_fd(i).number();
+    if (number < 0) continue;
+    for (unsigned s = 0; s < 3; ++s) {
+      if ((op.poll_events(i) >> s & 1) == 0) continue;
+      asked[s] |= uint64_t{1} << number;
+      out->records[i].events |= static_cast<uint32_t>(sets[s] >> number & 1) << s;
+    }
+  }
+  for (size_t s = 0; s < 3; ++s) {
+    out->clobbered |= (sets[s] & ~asked[s]) != 0;
+    result -= std::popcount(sets[s]);
+  }
+  out->clobbered |= result != 0;
 }
 
 // --- fdinfo ----------------------------------------------------------------------------------------------------------

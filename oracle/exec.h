@@ -6,7 +6,7 @@
 //
 // Memory: every output buffer is painted before a call and looked at behind what the call returned; a kernel that
 // writes there is caught (Outcome::clobbered). Records of a fault@N buffer end exactly at an inaccessible page.
-// A struct of fault@0 straddles into one: its first 4 bytes are readable.
+// A struct of fault@0 straddles into one: its first bytes are readable, 4 or half of it.
 //
 // EINTR is never an outcome: no op can send a signal, so an interrupted call was interrupted from outside (the
 // harness, a debugger, SIGSTOP and SIGCONT, a freezer) and is made again, unless a Watcher did it on purpose: then
@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 
 #include <atomic>
 #include <cstddef>
@@ -34,6 +35,7 @@
 #include "model/op.h"
 #include "model/trace.h"
 #include "oracle/fifo_room.h"
+#include "oracle/uring.h"
 
 namespace pollux {
 
@@ -76,9 +78,12 @@ struct SystemCall {
   size_t room = 0;         // its painted bytes: what may be looked at
   union {
     epoll_event event;
-    timespec time;
     itimerspec timer;
     pollfd poll[kMaxPoll];
+    uint64_t sets[3];  // select's
+    uint64_t words[2];
+    int32_t integer;
+    uint32_t slot[3];  // struct kcmp_epoll_slot
     uint64_t word;
     Params params;
     int pair[2];
@@ -98,9 +103,11 @@ struct SystemCall {
     perf_event_attr perf;
     char path[48];
   };
+  timespec time = {};  // a timeval, too
+  iovec segments[2] = {};
   uint64_t sigmask = 0;
 
-  SystemCall() : word(0) {}
+  SystemCall() : words{} {}
 };
 
 // Makes the call: its result, or -errno.
@@ -125,8 +132,9 @@ class Exec {
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 
-  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo). Pointers go into *call, which must
-  // stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only memory share one place.
+  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, io_uring's). Pointers go into *call,
+  // which must stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only memory share
+  // one place.
   bool Prepare(const Op& op, SystemCall* call);
 
   // Where output buffers stand; an inaccessible page follows.
@@ -142,14 +150,19 @@ class Exec {
   const char* TakeTable();
   char* StructAt(Memory memory, void* good, size_t size, size_t which);
   void OutputAt(Memory memory, size_t record, size_t records, SystemCall* call);
-  char* SourceAt(Memory memory, size_t n, uint64_t payload, SystemCall* call);
   static socklen_t AnyAddress(int fd, SystemCall* call);
   static socklen_t AddressOf(int to, SystemCall* call);
   static void MessageWithRoom(SystemCall* call);
+  char* SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, size_t which = 0);
+  void SegmentsAt(const Op& op, SystemCall* call);
   long InvokeMarked(const SystemCall& call, bool* blocked);
+  void RunUring(const Op& op, Outcome* out);
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);
   void CollectBytes(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectSegments(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectPolled(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectSets(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
   void Fdinfo(int fd, Outcome* out);
   long OpenFdinfo(int fd);
@@ -169,8 +182,11 @@ class Exec {
   size_t map_size_ = 0;
   char *paint_ = nullptr, *paint_end_ = nullptr;
   char *zeros_ = nullptr, *zeros_end_ = nullptr;
-  char* struct_end_[2] = {};
+  static constexpr size_t kStructs = 3;
+  char* struct_end_[kStructs] = {};
   char *shared_ = nullptr, *shared_readonly_ = nullptr;
+
+  std::unique_ptr<Uring> uring_;  // null: there is none here
 
   rlimit original_limit_ = {};
   sigset_t original_mask_ = {};

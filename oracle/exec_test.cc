@@ -352,6 +352,22 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(plain.value[1], 1);
     EXPECT_EQ(value(Call::kReopen, {N(3), 0}), -kENXIO);
     EXPECT_NE(value(Call::kFifo), -kENOSYS);
+    EXPECT_EQ(value(Call::kSelect), 0);
+    EXPECT_EQ(value(Call::kPpoll, {kGood, kGood, 0, 0, M(Memory::kNull), 8}), 0);
+    EXPECT_EQ(value(Call::kReadv, {N(9), kGood, 4, kGood, 4, kGood}), 8);
+    EXPECT_EQ(value(Call::kWritev, {N(9), kGood, 8, 1, kGood, 8, 2, kGood}), 16);
+    EXPECT_EQ(value(Call::kFionbio, {N(9), kGood, 1}), 0);
+    EXPECT_EQ(value(Call::kFioasync, {N(9), kGood, 1}), -kENOTTY);
+    EXPECT_EQ(value(Call::kFionread, {N(10), kGood}), 0);
+    EXPECT_EQ(value(Call::kSplice, {N(7), N(8), 1, 0}), -kEINVAL);
+    EXPECT_EQ(value(Call::kTee, {N(7), N(9), 1, 0}), -kEINVAL);
+    EXPECT_EQ(value(Call::kVmsplice, {N(9), kGood, 1, kSpliceNonblock}), -kEBADF);
+    EXPECT_EQ(value(Call::kSendfile, {N(9), N(13), 1}), 0);
+    EXPECT_EQ(value(Call::kKcmpFile, {N(9), N(10)}), 1);
+    EXPECT_EQ(value(Call::kKcmpTfd, {N(9), N(3), N(4), kGood, 1}), -kENOENT);
+    if (value(Call::kUringEpollCtl, {N(9), kCtlAdd, N(10), kGood, kIn}) == -kEINVAL) {
+      EXPECT_EQ(value(Call::kUringEpollWait, {N(9), kGood, 1}), -kEINVAL);
+    }
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }

@@ -3,6 +3,7 @@
 #include "oracle/export.h"
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
@@ -104,6 +105,31 @@ static struct timespec *timespec(long long sec, long long nsec) {
 }
 )",
      ""},
+    {"timeval", R"(
+static struct timeval *timeval(long long sec, long long usec) {
+  static struct timeval t;
+  t.tv_sec = sec;
+  t.tv_usec = usec;
+  return &t;
+}
+)",
+     ""},
+    {"an_integer", "\nstatic int an_integer;\n", ""},
+    {"integer", R"(
+static int *integer(int value) {
+  an_integer = value;
+  return &an_integer;
+}
+)",
+     ""},
+    {"is_integer", R"(
+static void is_integer(int want) {
+  if (an_integer != want) differs("stored", an_integer);
+}
+)",
+     R"(
+static void is_integer(int want) { EXPECT_EQ(an_integer, want); }
+)"},
     {"timer", R"(
 static struct itimerspec timer_value;
 
@@ -225,6 +251,97 @@ static inline void expect(long got, long want) {
     alarm(0);                                                 \
   } while (0)
 )"},
+    {"RUN_KCMP", R"(
+/* The order of what differs is of no meaning. */
+#define RUN_KCMP(index, want, ...)                       \
+  do {                                                   \
+    const long order = (op = index, CALL(__VA_ARGS__));  \
+    expect(order > 1 ? 1 : order, want);                 \
+  } while (0)
+)",
+     R"(
+/* The order of what differs is of no meaning. */
+#define RUN_KCMP(index, want, ...)                          \
+  do {                                                      \
+    const long order = CALL(__VA_ARGS__);                   \
+    EXPECT_EQ(order > 1 ? 1 : order, want) << ops[index];   \
+  } while (0)
+)"},
+    {"epoll_slot", R"(
+static uint32_t *epoll_slot(int epfd, int tfd, int toff) {
+  static uint32_t slot[3];
+  slot[0] = (uint32_t)epfd;
+  slot[1] = (uint32_t)tfd;
+  slot[2] = (uint32_t)toff;
+  return slot;
+}
+)",
+     ""},
+    {"uring", R"(
+/* An io_uring of one request at a time; its descriptor is out of the way of all others. */
+static int uring_fd;
+static char *uring_rings;
+static struct io_uring_sqe *uring_entries;
+static struct io_uring_params uring_params;
+
+static void map_uring(void) {
+  struct rlimit files, most;
+  int fd = (int)syscall(SYS_io_uring_setup, 4, &uring_params);
+  if (fd < 0) exit(2);
+  getrlimit(RLIMIT_NOFILE, &files);
+  most = files;
+  most.rlim_cur = most.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &most);
+  uring_fd = dup2(fd, 1500);
+  setrlimit(RLIMIT_NOFILE, &files);
+  close(fd);
+  uring_rings = (char *)mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, uring_fd, 0);
+  uring_entries = (struct io_uring_sqe *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, uring_fd, 0x10000000);
+  if (uring_fd < 0 || uring_rings == MAP_FAILED || uring_entries == MAP_FAILED) exit(2);
+}
+
+static uint32_t *uring_at(uint32_t offset) { return (uint32_t *)(uring_rings + offset); }
+
+static void uring_push(int opcode, int fd, int off, uint64_t address, int length) {
+  const struct io_sqring_offsets *sq = &uring_params.sq_off;
+  const uint32_t tail = *uring_at(sq->tail), slot = tail & *uring_at(sq->ring_mask);
+  struct io_uring_sqe *sqe = &uring_entries[slot];
+  memset(sqe, 0, sizeof *sqe);
+  sqe->opcode = (uint8_t)opcode;
+  sqe->fd = fd;
+  sqe->off = (uint64_t)(int64_t)off;
+  sqe->addr = address;
+  sqe->len = (uint32_t)length;
+  sqe->user_data = 1;
+  uring_at(sq->array)[slot] = slot;
+  *uring_at(sq->tail) = tail + 1;
+}
+
+/* The result of the completion; -EINTR if there is none: it sleeps, and is cancelled. */
+static long uring(int opcode, int fd, int off, const void *address, int length) {
+  const struct io_cqring_offsets *cq = &uring_params.cq_off;
+  const uint32_t head = *uring_at(cq->head);
+  uring_push(opcode, fd, off, (uint64_t)(uintptr_t)address, length);
+  if (syscall(SYS_io_uring_enter, uring_fd, 1, 0, 1, NULL, 0) != 1) exit(2);
+  if (*uring_at(cq->tail) == head) {
+    uring_push(14 /* IORING_OP_ASYNC_CANCEL */, -1, 0, 1, 0);
+    if (syscall(SYS_io_uring_enter, uring_fd, 1, 2, 1, NULL, 0) != 1) exit(2);
+    *uring_at(cq->head) = *uring_at(cq->tail);
+    return -EINTR;
+  }
+  *uring_at(cq->head) = head + 1;
+  return ((struct io_uring_cqe *)(uring_rings + cq->cqes))[head & *uring_at(cq->ring_mask)].res;
+}
+)",
+     ""},
+    {"RUN_URING", R"(
+#define RUN_URING(index, want, ...)     \
+  do {                                  \
+    op = index;                         \
+    expect(uring(__VA_ARGS__), want);   \
+  } while (0)
+)",
+     "\n#define RUN_URING(index, want, ...) EXPECT_EQ(uring(__VA_ARGS__), want) << ops[index]\n"},
     {"room", R"(
 /* The buffer of the last call, and how much of it may be looked at. */
 static char *buffer;
@@ -467,6 +584,57 @@ static void is_passed(int want) {
   EXPECT_EQ(fd, want);
 }
 )"},
+    {"segments", R"(
+/* Of readv and writev. */
+static struct iovec segments[2];
+
+static void segment(int index, const void *at, size_t length) {
+  segments[index].iov_base = (void *)at;
+  segments[index].iov_len = length;
+}
+)",
+     ""},
+    {"words", R"(
+static uint64_t *words(int index, uint64_t value) {
+  static uint64_t w[2];
+  w[index] = value;
+  return &w[index];
+}
+)",
+     ""},
+    {"halves", R"(
+/* Where the two segments are read to. */
+static void *halves(int index, size_t size) {
+  static char memory[2][1 << 19];
+  return memset(memory[index], 0xa5, size);
+}
+)",
+     ""},
+    {"sets", R"(
+/* The three sets of select, and where they stand: read, write, except. */
+static uint64_t sets[3], *at_sets;
+
+static void choose(int fd, int read, int write, int except) {
+  sets[0] |= (uint64_t)read << fd;
+  sets[1] |= (uint64_t)write << fd;
+  sets[2] |= (uint64_t)except << fd;
+}
+)",
+     ""},
+    {"chosen", R"(
+static void chosen(uint64_t read, uint64_t write, uint64_t except) {
+  if (at_sets[0] != read) differs("has read set", (long long)at_sets[0]);
+  if (at_sets[1] != write) differs("has write set", (long long)at_sets[1]);
+  if (at_sets[2] != except) differs("has except set", (long long)at_sets[2]);
+}
+)",
+     R"(
+static void chosen(uint64_t read, uint64_t write, uint64_t except) {
+  EXPECT_EQ(at_sets[0], read);
+  EXPECT_EQ(at_sets[1], write);
+  EXPECT_EQ(at_sets[2], except);
+}
+)"},
     {"pair", "\nstatic int pair[2];\n", ""},
     {"is_pair", R"(
 static void is_pair(int first, int second) {
@@ -624,6 +792,7 @@ constexpr std::string_view kIncludes = R"(
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <linux/perf_event.h>
@@ -645,6 +814,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 )";
@@ -761,25 +931,35 @@ class Body {
       case Call::kFdinfo:
         return Fdinfo();
       case Call::kPoll:
+      case Call::kPpoll:
         return Poll();
       case Call::kFifo:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", fifo(" + Int(0) + "));\n";
+      case Call::kSelect:
+        return Select();
       default:
         break;
     }
     if (want_.kind == Outcome::kBlocked) {
       return Before() + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + CallText() + ");\n";
     }
-    std::string text = "  RUN(" + std::to_string(index_) + ", " + Want() + ", " + CallText() + ");\n";
-    return Before() + text + After();
+    if (op_.call == Call::kUringEpollCtl || op_.call == Call::kUringEpollWait) {
+      const std::string want = want_.kind == Outcome::kBlocked ? "-EINTR" : Want();
+      return "  RUN_URING(" + std::to_string(index_) + ", " + want + ", " + CallText() + ");\n" +
+             (want_.kind == Outcome::kBlocked ? "" : After());
+    }
+    if (op_.call == Call::kKcmpFile || op_.call == Call::kKcmpTfd) {
+      return "  RUN_KCMP(" + std::to_string(index_) + ", " + Want() + ", " + CallText() + ");\n";
+    }
+    return Before() + "  RUN(" + std::to_string(index_) + ", " + Want() + ", " + CallText() + ");\n" + After();
   }
 
  private:
   std::string Want() const {
     if (want_.kind == Outcome::kError) return "-" + ErrnoName(want_.error);
     if (want_.kind == Outcome::kRecords) return std::to_string(want_.records.size());
-    if (Spec(op_.call).yields == Yields::kTwo) return "0";
     if (Spec(op_.call).yields == Yields::kPassed) return Number(want_.value[1]);
+    if (Spec(op_.call).yields == Yields::kTwo || op_.call == Call::kFionread) return "0";
     return Number(want_.value[0]);
   }
 
@@ -810,8 +990,8 @@ class Body {
       case Memory::kReadonly:
         return "readonly(" + good + ", " + std::to_string(size) + ")";
       case Memory::kFault:
-        // Of a struct of which nothing fits the first 4 bytes can be read.
-        if (m.records() == 0) return "edge(4)";
+        // Of a struct of which nothing fits the first bytes can be read.
+        if (m.records() == 0) return "edge(" + std::to_string(std::min<size_t>(4, size / 2)) + ")";
         return (written ? "edge(" : "at_edge(" + good + ", ") + std::to_string(size) + ")";
     }
     return good;
@@ -847,10 +1027,10 @@ class Body {
     return op_.mem(slot).kind() == Memory::kFault && op_.mem(slot).records() < size;
   }
 
-  std::string Source() const {
-    const Memory m = op_.mem(1);
-    const uint64_t n = op_.arg[2];
-    if (n == 8 && m.readable(8)) return Struct(1, "word(" + Hex(op_.arg[3]) + ")", 8);
+  std::string Source(size_t slot = 1, const std::string& word = "word(") const {
+    const Memory m = op_.mem(slot);
+    const uint64_t n = op_.arg[slot + 1];
+    if (n == 8 && m.readable(8)) return Struct(slot, word + Hex(op_.arg[slot + 2]) + ")", 8);
     switch (m.kind()) {
       case Memory::kNull:
         return "NULL";
@@ -892,13 +1072,74 @@ class Body {
         return "  sock_option[0] = " + std::string(value >= 0 ? "1" : "0") +
                ";\n  sock_option[1] = " + Number(std::max(value, 0)) + ";\n  sock_option_size = sizeof sock_option;\n";
       }
+      case Call::kVmsplice: {
+        // Whether it is written or read to is up to the descriptor: zeros that may be written do for both.
+        const Memory m = op_.mem(1);
+        std::string at = "painted(" + std::to_string(op_.arg[2]) + ")";
+        if (m.kind() == Memory::kFault) at = "edge(" + std::to_string(std::min<uint64_t>(m.records(), kMaxBytes)) + ")";
+        if (m.kind() != Memory::kFault && m.kind() != Memory::kGood) at = Output(1, 1, op_.arg[2]);
+        return "  segment(0, " + at + ", " + std::to_string(op_.arg[2]) + ");\n";
+      }
+      case Call::kReadv:
+      case Call::kWritev:
+        return Segments();
       default:
         return "";
     }
   }
 
+  // What readv fills.
+  std::string Segment(size_t index, size_t slot) const {
+    const Memory m = op_.mem(slot);
+    if (!Painted(slot)) return Output(slot, 1, op_.arg[slot + 1]);
+    if (Short(slot, op_.arg[slot + 1])) return "edge(" + std::to_string(m.records()) + ")";
+    return "halves(" + std::to_string(index) + ", " + std::to_string(op_.arg[slot + 1]) + ")";
+  }
+
+  std::string Segments() const {
+    std::string text;
+    for (size_t i = 0; i < 2; ++i) {
+      const bool read = op_.call == Call::kReadv;
+      const size_t slot = 1 + (read ? 2 : 3) * i;
+      text += "  segment(" + std::to_string(i) + ", " +
+              (read ? Segment(i, slot) : Source(slot, "words(" + std::to_string(i) + ", ")) + ", " +
+              std::to_string(op_.arg[slot + 1]) + ");\n";
+    }
+    return text;
+  }
+
   std::string CallText() const {
     switch (op_.call) {
+      case Call::kReadv:
+        return "SYS_readv, " + Fd(0) + ", " + Struct(5, "segments", 32) + ", 2L";
+      case Call::kWritev:
+        return "SYS_writev, " + Fd(0) + ", " + Struct(7, "segments", 32) + ", 2L";
+      case Call::kUringEpollCtl:
+        return "29 /* IORING_OP_EPOLL_CTL */, " + Fd(0) + ", " + Fd(2) + ", " +
+               Struct(3, "event(" + EventBits(op_.u32(4)) + ", " + Hex(op_.arg[5]) + ")", 12) + ", " + Int(1);
+      case Call::kUringEpollWait: {
+        const uint64_t records = std::min<uint64_t>(static_cast<uint64_t>(std::max(op_.num(2), 0)), 4096);
+        return "59 /* IORING_OP_EPOLL_WAIT */, " + Fd(0) + ", 0, " + Output(1, 12, records) + ", " + Number(op_.num(2));
+      }
+      case Call::kSplice:
+        return "SYS_splice, " + Fd(0) + ", NULL, " + Fd(1) + ", NULL, " + Long(2) + ", " + Int(3);
+      case Call::kTee:
+        return "SYS_tee, " + Fd(0) + ", " + Fd(1) + ", " + Long(2) + ", " + Int(3);
+      case Call::kVmsplice:
+        return "SYS_vmsplice, " + Fd(0) + ", segments, 1L, " + Int(3);
+      case Call::kSendfile:
+        return "SYS_sendfile, " + Fd(0) + ", " + Fd(1) + ", NULL, " + Long(2);
+      case Call::kKcmpFile:
+        return "SYS_kcmp, gettid(), gettid(), 0 /* KCMP_FILE */, (long)" + Fd(0) + ", (long)" + Fd(1);
+      case Call::kKcmpTfd:
+        return "SYS_kcmp, gettid(), gettid(), 7 /* KCMP_EPOLL_TFD */, (long)" + Fd(0) + ", " +
+               Struct(3, "epoll_slot(" + Fd(1) + ", " + Fd(2) + ", " + Int(4) + ")", 12);
+      case Call::kFionbio:
+        return "SYS_ioctl, " + Fd(0) + ", FIONBIO, " + Struct(1, "integer(" + Int(2) + ")", 4);
+      case Call::kFioasync:
+        return "SYS_ioctl, " + Fd(0) + ", FIOASYNC, " + Struct(1, "integer(" + Int(2) + ")", 4);
+      case Call::kFionread:
+        return "SYS_ioctl, " + Fd(0) + ", FIONREAD, " + Struct(1, "integer(0)", 4);
       case Call::kEpollCreate:
         return "SYS_epoll_create, " + Int(0);
       case Call::kEpollCreate1:
@@ -1024,6 +1265,7 @@ class Body {
         if (Painted(1)) text += "  untouched(" + std::to_string(12 * want_.records.size()) + ");\n";
         break;
       case Yields::kPayload: {
+        if (op_.call == Call::kReadv) break;
         if (!Painted(1) || Short(1, op_.arg[2])) break;
         if (want_.has_payload) text += "  payload(" + Hex(want_.payload) + ");\n";
         const int64_t returned = want_.kind == Outcome::kValues ? want_.value[0] : 0;
@@ -1058,6 +1300,9 @@ class Body {
       default:
         break;
     }
+    if (op_.call == Call::kFionread && want_.kind == Outcome::kValues && op_.mem(1).kind() == Memory::kGood) {
+      text += "  is_integer(" + Number(want_.value[0]) + ");\n";
+    }
     return text;
   }
 
@@ -1069,15 +1314,50 @@ class Body {
               PollBits(op_.poll_events(i)) + ");\n";
       if (want_.kind == Outcome::kRecords && want_.records[i].events != 0) ++ready;
     }
-    const std::string call = "SYS_poll, polled, " + std::to_string(op_.npoll) + "L, " + Int(0);
+    std::string call = "SYS_poll, polled, " + std::to_string(op_.npoll) + "L, " + Int(0);
+    if (op_.call == Call::kPpoll) {
+      call = "SYS_ppoll, " + Struct(0, "polled", 8 * size_t{op_.npoll}) + ", " + std::to_string(op_.npoll) + "L, " +
+             Struct(1, "timespec(" + Long(2) + ", " + Long(3) + ")", 16) + ", " + Struct(4, "no_signals()", 8) + ", " +
+             Long(5);
+    }
     if (want_.kind == Outcome::kBlocked) {
       return text + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + call + ");\n";
     }
     text += "  RUN(" + std::to_string(index_) + ", " + (want_.kind == Outcome::kRecords ? Number(ready) : Want()) +
             ", " + call + ");\n";
+    if (op_.call == Call::kPpoll && op_.mem(0) != Memory()) return text;  // what was found stands elsewhere
     for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
       text += "  revents(" + std::to_string(i) + ", " + PollBits(want_.records[i].events) + ");\n";
     }
+    return text;
+  }
+
+  std::string Select() const {
+    std::string text = "  memset(sets, 0, sizeof sets);\n";
+    int highest = -1;
+    uint64_t found[3] = {};
+    for (size_t i = 0; i < op_.npoll; ++i) {
+      const int32_t number = op_.poll_fd(i).number();
+      if (number < 0) continue;
+      highest = std::max(highest, number);
+      const auto has = [&](uint32_t bit) { return (op_.poll_events(i) & bit) != 0 ? ", 1" : ", 0"; };
+      text += "  choose(" + Number(number) + has(kIn) + has(kOut) + has(kPri) + ");\n";
+      if (want_.kind != Outcome::kRecords) continue;
+      found[0] |= uint64_t{(want_.records[i].events & kIn) != 0} << number;
+      found[1] |= uint64_t{(want_.records[i].events & kOut) != 0} << number;
+      found[2] |= uint64_t{(want_.records[i].events & kPri) != 0} << number;
+    }
+    const bool null = op_.mem(0).kind() == Memory::kNull;
+    if (!null) text += "  at_sets = (uint64_t *)" + Struct(0, "sets", 24) + ";\n";
+    const std::string call = "SYS_select, " + Number(highest + 1) + "L, " +
+                             (null ? "NULL, NULL, NULL" : "at_sets, at_sets + 1, at_sets + 2") + ", " +
+                             Struct(1, "timeval(" + Long(2) + ", " + Long(3) + ")", 16);
+    const std::string index = std::to_string(index_);
+    if (want_.kind == Outcome::kBlocked) return text + "  RUN_BLOCKED(" + index + ", " + call + ");\n";
+    const int ready = std::popcount(found[0]) + std::popcount(found[1]) + std::popcount(found[2]);
+    const bool records = want_.kind == Outcome::kRecords;
+    text += "  RUN(" + index + ", " + (records ? Number(ready) : Want()) + ", " + call + ");\n";
+    if (records && !null) text += "  chosen(" + Hex(found[0]) + ", " + Hex(found[1]) + ", " + Hex(found[2]) + ");\n";
     return text;
   }
 
@@ -1128,7 +1408,7 @@ int64_t HeldWatches(const State& state) {
 
 // Did the op end with the expiration of a timer?
 bool Expired(const Model& model, const Op& op) {
-  if (op.call != Call::kTimerfdSettime && op.call != Call::kRead) return false;
+  if (op.call != Call::kTimerfdSettime && op.call != Call::kRead && op.call != Call::kReadv) return false;
   const File& file = model.state().files[model.FileAt(op.num(0))];
   return file.type == FileType::kTimerfd && model.state().timerfds[file.object].expired;
 }
@@ -1202,7 +1482,8 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
 
   const bool c = as == ExportAs::kC;
   std::string functions = Needed(body + (c ? "RUN" : ""), as);
-  const bool arena = Mentions(functions + body, "arena"), user = Mentions(body, "watches");
+  const bool arena = Mentions(functions + body, "arena"), ring = Mentions(body, "RUN_URING"),
+             user = Mentions(body, "watches");
   std::string program =
       "/* " + std::string(name) + ": what " + model->profile().name +
       (c ? " does. Exit status 0: so does this system; 1: it does not; 2: no verdict.\n" : " does.\n") +
@@ -1214,12 +1495,14 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     program.append(kStartC);
     program += "\nint main(void) {\n  start();\n";
     if (arena) program += "  map_arena();\n";
+    if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";
     program += body + "\n  return 0;\n}\n";
   } else {
     program.append(kStartGtest);
     program += "\nTEST(Pollux, " + TestName(name) + ") {\n  RunAlone([] {\n";
     if (arena) program += "  map_arena();\n";
+    if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";
     program += body + "  });\n}\n";
   }

@@ -67,6 +67,21 @@ std::vector<Op> Probes() {
       op(Call::kPerfEventOpen),
       op(Call::kReopen, {Fd::Literal(3).bits(), kOPath}),
       op(Call::kFifo),
+      op(Call::kSelect),
+      op(Call::kPpoll, {good, good, 0, 0, null, 8}),
+      op(Call::kReadv, {none}),
+      op(Call::kWritev, {none}),
+      op(Call::kFionbio, {none}),
+      op(Call::kFioasync, {none}),
+      op(Call::kFionread, {none}),
+      op(Call::kSplice, {none, none, 1}),
+      op(Call::kTee, {none, none, 1}),
+      op(Call::kVmsplice, {none, good, 1}),
+      op(Call::kSendfile, {none, none, 1}),
+      op(Call::kKcmpFile, {none, none}),
+      op(Call::kKcmpTfd, {none, none, none}),
+      op(Call::kUringEpollCtl, {none, kCtlAdd, none, good, kIn}),
+      op(Call::kUringEpollWait, {none, good, 1}),
   };
 }
 
@@ -124,6 +139,7 @@ void NativeTarget::ProbeCalls() {
     if (out.kind == Outcome::kSkipped) why = out.note;
     if (out.kind == Outcome::kError && (out.error == kENOSYS || out.error == kEPERM || out.error == kEACCES))
       why = "refused by this kernel";
+    if (op.call == Call::kUringEpollWait && out.error == kEINVAL) why = "io_uring without EPOLL_WAIT";
     if (op.call == Call::kOpen && out.kind == Outcome::kError) why = "a file is missing";
     if (op.call == Call::kReopen && out.kind == Outcome::kError) why = "no /proc/thread-self/fd";
     if (op.call == Call::kFifo && out.kind == Outcome::kError) why = "no tmpfs of its own: needs CAP_SYS_ADMIN";
@@ -144,7 +160,8 @@ void NativeTarget::Reset() {
 
 void NativeTarget::Run(const Op& op, Outcome* out) {
   if (quota_ != nullptr) {
-    if (op.call == Call::kEpollCtl && op.num(1) == kCtlAdd) quota_->Adding();
+    const bool ctl = op.call == Call::kEpollCtl || op.call == Call::kUringEpollCtl;
+    if (ctl && op.num(1) == kCtlAdd) quota_->Adding();
     if (op.call == Call::kWatches) [[unlikely]]
       return Watches(op, out);
   }

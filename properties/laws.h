@@ -78,10 +78,12 @@ std::vector<OpenFile> OpenAtEnd(const std::vector<Op>& ops);
 
 // An epoll_ctl that gives an item its mask and data.
 inline bool SetsItem(const Op& op) {
-  return op.call == Call::kEpollCtl && (op.num(1) == kCtlAdd || op.num(1) == kCtlMod) && op.mem(3).readable();
+  return (op.call == Call::kEpollCtl || op.call == Call::kUringEpollCtl) &&
+         (op.num(1) == kCtlAdd || op.num(1) == kCtlMod) && op.mem(3).readable();
 }
 inline bool IsWait(Call call) {
-  return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2;
+  return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2 ||
+         call == Call::kUringEpollWait;
 }
 inline bool IsRecords(const Outcome& o) { return o.kind == Outcome::kRecords; }
 inline bool Succeeded(const Outcome& o) { return o.kind == Outcome::kValues; }

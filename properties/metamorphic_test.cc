@@ -68,6 +68,97 @@ RC_GTEST_PROP(Metamorphic, EpollAgreesWithPoll, (const Drawn& drawn)) {
   }
 }
 
+// --- One deed, several doors -------------------------------------------------------------------------------------
+
+// The four ways to wait give the same records; where a wait would return none, the ring's does not complete.
+RC_GTEST_PROP(Metamorphic, EveryWaitReportsTheSame, (const Drawn& drawn)) {
+  const int way = *rc::gen::inRange(0, 3);
+  std::vector<Op> plain = drawn.ops, other;
+  for (Op& op : plain) {
+    if (IsWait(op.call)) op = ops::Wait(op.fd(0), op.num(2), 0, op.mem(1));
+    if (op.call == Call::kUringEpollCtl) op.call = Call::kEpollCtl;
+  }
+  other = plain;
+  for (Op& op : other) {
+    if (way == 2 && op.call == Call::kEpollCtl) op = ops::UringCtl(op);
+    if (!IsWait(op.call)) continue;
+    const Fd ep = op.fd(0);
+    const int32_t max = op.num(2);
+    const Memory buffer = op.mem(1), none = Memory::kNull;
+    op = way == 0   ? ops::Pwait(ep, max, 0, buffer, none, 8)
+         : way == 1 ? ops::Pwait2(ep, max, buffer, {}, 0, 0, none, 8)
+                    : ops::UringWait(ep, max, buffer);
+  }
+  for (const Side& side : Sides()) {
+    if (way == 2 && (side.target->Lacks(Call::kUringEpollWait) || side.target->Lacks(Call::kUringEpollCtl))) continue;
+    const std::vector<Outcome> a = Play(side, plain);
+    std::vector<Outcome> b = Play(side, other);
+    for (size_t i = 0; i < b.size(); ++i) {
+      if (other[i].call == Call::kUringEpollWait && b[i].kind == Outcome::kBlocked) b[i].kind = Outcome::kRecords;
+    }
+    SAME(a == b, side, plain, a, other, b);
+  }
+}
+
+// select and ppoll make of a file's mask what poll(2) says it is.
+RC_GTEST_PROP(Metamorphic, SelectAndPpollSayWhatPollSays, (const Drawn& drawn)) {
+  std::vector<Op> ops = drawn.ops;
+  const size_t first = ops.size();
+  for (const OpenFile& f : OpenAtEnd(drawn.ops)) {
+    if (f.number >= 64) continue;
+    ops.push_back(ops::Poll({{Number(f.number), UINT16_MAX}}));
+    ops.push_back(ops::Ppoll({{Number(f.number), UINT16_MAX}}));
+    ops.push_back(ops::Select({{Number(f.number), kSelectSets}}));
+  }
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> outcomes = Play(side, ops);
+    for (size_t at = first; at < ops.size(); at += 3) {
+      if (!IsRecords(outcomes[at]) || !IsRecords(outcomes[at + 2])) continue;  // the limit is below a set of one
+      const uint32_t mask = outcomes[at].records[0].events, sets = outcomes[at + 2].records[0].events;
+      LAW_HOLDS(outcomes[at] == outcomes[at + 1], side, ops, outcomes);
+      LAW_HOLDS(((sets & kIn) != 0) == ((mask & (kIn | kRdnorm | kRdband | kHup | kErr | kNval)) != 0), side, ops,
+                outcomes);
+      LAW_HOLDS(((sets & kOut) != 0) == ((mask & (kOut | kWrnorm | kWrband | kErr | kNval)) != 0), side, ops, outcomes);
+      LAW_HOLDS(((sets & kPri) != 0) == ((mask & (kPri | kNval)) != 0), side, ops, outcomes);
+    }
+  }
+}
+
+// What is read into two segments is what would have been read into one.
+RC_GTEST_PROP(Metamorphic, TwoSegmentsAreReadAsOne, (const Drawn& drawn)) {
+  const std::vector<OpenFile> open = Open(drawn.ops, false);
+  RC_PRE(!open.empty());
+  const int32_t number = open[*rc::gen::inRange<size_t>(0, open.size())].number;
+  const uint64_t bytes = *rc::gen::element<uint64_t>(1, 8, 9, 4096, 5000),
+                 first = *rc::gen::inRange<uint64_t>(0, bytes);
+  const Op nonblock = ops::Fcntl(Number(number), kFSetfl, kONonblock);
+  const std::vector<Op> waits = WaitOnAll(drawn.ops);
+  const std::vector<Op> one = Then(Then(drawn.ops, {nonblock, ops::Read(Number(number), bytes)}), waits);
+  const std::vector<Op> two =
+      Then(Then(drawn.ops, {nonblock, ops::Readv(Number(number), first, bytes - first)}), waits);
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, one), b = Play(side, two);
+    SAME(a == b, side, one, a, two, b);
+  }
+}
+
+// An instance that another one watches, and that is looked at through it, reports what it would have reported.
+RC_GTEST_PROP(Metamorphic, OneLevelMoreChangesNothing, (const Drawn& drawn)) {
+  const std::vector<OpenFile> epolls = Open(drawn.ops, true);
+  RC_PRE(!epolls.empty());
+  const Fd ep = Number(epolls[*rc::gen::inRange<size_t>(0, epolls.size())].number);
+  const Fd above = Fd::Output(static_cast<uint32_t>(drawn.ops.size()), 0);
+  const std::vector<Op> plain = Then(drawn.ops, {ops::EpollCreate1(), ops::Wait(ep, kAll)});
+  const std::vector<Op> nested =
+      Then(drawn.ops, {ops::EpollCreate1(), ops::Add(above, ep, kIn, 1), ops::Wait(above, 2), ops::Wait(ep, kAll)});
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, plain), b = Play(side, nested);
+    if (!Succeeded(b[b.size() - 3])) continue;  // too deep for one more
+    SAME(b[b.size() - 2].records.size() == (a.back().records.empty() ? 0u : 1u), side, plain, a, nested, b);
+    SAME(a.back() == b.back(), side, plain, a, nested, b);
+  }
+}
+
 // Data is opaque: other data, and nothing else is other.
 RC_GTEST_PROP(Metamorphic, DataIsOpaque, (const Drawn& drawn)) {
   const uint64_t key = *rc::gen::arbitrary<uint64_t>();
