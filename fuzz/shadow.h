@@ -26,6 +26,8 @@ enum class FileKind : uint8_t {
   kDgram,
   kSeqpacket,
   kTimerfd,
+  kTcp,
+  kUdp,
   kRefused,
   kNone,  // not open
 };
@@ -33,6 +35,8 @@ inline constexpr size_t kFileKinds = static_cast<size_t>(FileKind::kNone);
 inline bool IsSocket(FileKind k) {
   return k == FileKind::kStream || k == FileKind::kDgram || k == FileKind::kSeqpacket;
 }
+
+inline bool IsInet(FileKind k) { return k == FileKind::kTcp || k == FileKind::kUdp; }
 
 class Shadow {
  public:

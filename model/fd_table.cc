@@ -198,7 +198,7 @@ void Model::Fcntl(const Op& op, Outcome* out) {
         return out->Error(kEINVAL);
       }
       // fasync exists for pipes and sockets only: elsewhere O_ASYNC is dropped silently.
-      const bool fasync = pipe || f.type == FileType::kUnix;
+      const bool fasync = pipe || OpsOf(id).socket != nullptr;
       const uint32_t settable = kOAppend | kONonblock | kODirect | kONoatime | (fasync ? kOAsync : 0);
       if (rules_(Rule::kSetfl, true)) f.flags = (static_cast<uint32_t>(arg) & settable) | (f.flags & ~settable);
       return out->Value(0);

@@ -15,8 +15,6 @@ namespace {
 
 constexpr int64_t kPage = 4096;
 constexpr int64_t kFragments = 32768;  // UNIX_SKB_FRAGS_SZ: paged bytes of a stream buffer
-constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;
-constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
 
 int64_t PageAlign(int64_t n) { return (n + kPage - 1) / kPage * kPage; }
 

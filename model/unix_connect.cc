@@ -7,8 +7,6 @@
 namespace pollux {
 namespace {
 
-constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;
-constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
 
 }  // namespace
 

@@ -31,6 +31,7 @@
 
 #include "model/op.h"
 #include "model/trace.h"
+#include "oracle/loopback.h"
 
 namespace pollux {
 
@@ -126,6 +127,9 @@ class Exec {
   char* output() const { return paint_; }
   size_t output_size() const { return static_cast<size_t>(paint_end_ - paint_); }
 
+  // Was something that this trace has sent delivered out of turn (Loopback::Deferred)?
+  bool Deferred() const { return loopback_.Deferred(); }
+
   // The signal with which a Watcher interrupts a call.
   static int PokeSignal();
 
@@ -144,6 +148,7 @@ class Exec {
   void CollectEvents(const SystemCall& call, long result, Outcome* out);
   void CollectBytes(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
+  const char* OnLoopback(const Op& op, long result);
   void Fdinfo(int fd, Outcome* out);
   long OpenFdinfo(int fd);
   long ReadFdinfo(int fd);
@@ -170,6 +175,7 @@ class Exec {
   rlim_t limit_ = 0, highest_limit_ = 0;
   std::vector<char> text_;    // of fdinfo
   bool near_timers_ = false;  // the trace has set a timer with a near interval
+  Loopback loopback_;
 };
 
 }  // namespace pollux
