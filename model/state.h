@@ -232,7 +232,8 @@ struct Inet {
   bool nodelay = false;
   Errno error = kOK;  // sk_err
   int32_t lowat = 1, linger = -1;
-  uint64_t address = 0;  // the address and port it is bound to, as a number that is used once; 0: none
+  uint64_t address = 0;   // the address and port it is bound to, as a number that is used once; 0: none
+  bool wildcard = false;  // bound to a port of every address
   List queue;
 
   uint64_t peer_address = 0;  // UDP: whom it is connected to

@@ -5,10 +5,7 @@
 #include "model/model.h"
 
 namespace pollux {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 void Model::UnixCreate(int32_t type, uint32_t flags, Outcome* out) {
   if (!UnixType(&type, out)) return;

@@ -44,6 +44,7 @@ struct Mistake {
 const std::vector<Mistake>& EpollMistakes();
 const std::vector<Mistake>& FileMistakes();
 const std::vector<Mistake>& UnixMistakes();
+const std::vector<Mistake>& InetMistakes();
 
 }  // namespace pollux
 
