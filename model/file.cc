@@ -197,7 +197,7 @@ void Model::Accept(const Op& op, Outcome* out) {
   const File f = state_.files[id];
   const auto accept = Ops(f.type).socket->accept;
   if (accept == nullptr) return NoModel(out);
-  (this->*accept)(f, flags, out);
+  (this->*accept)(f, op.u32(1), out);
 }
 
 void Model::SocketOp(const Op& op, Outcome* out) {

@@ -41,7 +41,7 @@ void Model::InetBind(const File& file, Outcome* out) {
   Inet& s = state_.inets[file.object];
   const bool bound = s.address != 0 || s.state != TcpState::kClosed || s.peer_address != 0;
   if (rules_(Rule::kInetBound, bound, file.object)) return out->Error(kEINVAL);
-  s.address = ++state_.addresses;
+  s.address = ++state_.inet_addresses;
   out->Value(0);
 }
 

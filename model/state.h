@@ -326,7 +326,7 @@ struct State {
   Table<Message> messages;
   Table<Plain> plains;
   Table<Inet> inets;
-  uint64_t addresses = 0;                  // of INET sockets, so far
+  uint64_t inet_addresses = 0;             // so far
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
   std::vector<Id> releasing;               // those whose turn it is
@@ -340,7 +340,7 @@ struct State {
     eventfds.Clear(), timerfds.Clear(), sockets.Clear(), messages.Clear(), plains.Clear();
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
-    inets.Clear(), addresses = 0;
+    inets.Clear(), inet_addresses = 0;
     index.clear(), released.clear(), generation = 0;
   }
 };

@@ -47,7 +47,7 @@ void Model::TcpListen(const File& file, int32_t backlog, Outcome* out) {
     return out->Error(kEINVAL);
   }
   if (s.shut_rd || s.shut_wr) return Unmodelled("listen: a socket that was shut down before", out);
-  if (s.address == 0) s.address = ++state_.addresses;
+  if (s.address == 0) s.address = ++state_.inet_addresses;
   s.state = TcpState::kListening;
   s.backlog = std::min(static_cast<uint32_t>(backlog), kSomaxconn);
   out->Value(0);
@@ -98,7 +98,7 @@ void Model::TcpConnect(const File& file, int32_t to, Outcome* out) {
     const bool connected = s.phase == TcpPhase::kConnected || s.state != TcpState::kClosed;
     if (rules_(Rule::kTcpIsConnected, connected, id)) return out->Error(kEISCONN);
     if (const char* why = TcpUnreachable(id, to)) return Unmodelled(why, out);
-    if (s.address == 0) s.address = ++state_.addresses;
+    if (s.address == 0) s.address = ++state_.inet_addresses;
     TcpHandshake(id, InetAt(to));
     state_.inets[id].phase = TcpPhase::kConnecting;
     // The handshake is over when the call returns, but the socket was locked while it went on.
@@ -148,7 +148,7 @@ void Model::TcpHandshake(Id id, Id to) {
   Inet& c = state_.inets[child];
   const Inet& listener = state_.inets[to];
   c.stream = true, c.state = TcpState::kEstablished, c.queued = true, c.peer = id;
-  c.address = ++state_.addresses;
+  c.address = ++state_.inet_addresses;
   // sk_clone_lock(): options are inherited.
   if (rules_(Rule::kTcpInherits, true, to))
     c.lowat = listener.lowat, c.linger = listener.linger, c.nodelay = listener.nodelay;

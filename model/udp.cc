@@ -51,7 +51,7 @@ void Model::UdpConnect(const File& file, int32_t to, Outcome* out) {
   // There the destination is the sender's own address, whatever the other's becomes.
   if (state_.inets[other].wildcard) return Unmodelled("connect: to a port of every address", out);
   const uint64_t address = state_.inets[other].address;
-  if (s.address == 0) s.address = ++state_.addresses;
+  if (s.address == 0) s.address = ++state_.inet_addresses;
   s.peer_address = address, s.wildcard = false;
   out->Value(0);
 }
@@ -83,7 +83,7 @@ void Model::UdpSend(const File& file, Memory memory, int64_t n, uint32_t flags, 
     return Unmodelled("send: more than 16 datagrams unread", out);
   }
   Inet& s = state_.inets[id];
-  if (s.address == 0) s.address = ++state_.addresses, s.wildcard = true;  // inet_autobind()
+  if (s.address == 0) s.address = ++state_.inet_addresses, s.wildcard = true;  // inet_autobind()
   if (rules_(Rule::kUdpTooLong, n > kLongest)) return out->Error(kEMSGSIZE);
   if (rules_(Rule::kUdpOob, (flags & kMsgOob) != 0)) return out->Error(kEOPNOTSUPP);
   if (rules_(Rule::kUdpNoDestination, s.peer_address == 0, id)) return out->Error(kEDESTADDRREQ);
