@@ -95,7 +95,7 @@ void Model::TcpConnect(const File& file, int32_t to, Outcome* out) {
   const bool again = s.phase == TcpPhase::kConnecting;
   if (!again) {
     if (rules_(Rule::kTcpDisconnecting, s.phase == TcpPhase::kDisconnecting, id)) return out->Error(kEINVAL);
-    const bool connected = s.phase == TcpPhase::kConnected || s.state != TcpState::kClosed;
+    const bool connected = s.phase != TcpPhase::kUnconnected || s.state != TcpState::kClosed;
     if (rules_(Rule::kTcpIsConnected, connected, id)) return out->Error(kEISCONN);
     if (const char* why = TcpUnreachable(id, to)) return Unmodelled(why, out);
     if (s.address == 0) s.address = ++state_.inet_addresses;

@@ -67,10 +67,6 @@ void Model::TcpSend(const File& file, Memory memory, int64_t n, uint32_t flags, 
 void Model::TcpArrive(Id from, Id to, int64_t n, bool urgent) {
   if (to == kNil) return;  // only where a rule is planted
   Inet& p = state_.inets[to];
-  if (rules_(Rule::kTcpDataAfterClose, p.dead, from)) {
-    TcpDone(to);
-    return TcpReset(from);
-  }
   if (rules_(Rule::kTcpOob, urgent, from)) {
     // tcp_check_urg(): an urgent byte that was next, and is not the last, is never read.
     const bool lost = p.urgent != Urgent::kNone && p.urgent_at == p.copied && p.copied != p.received;
@@ -79,6 +75,7 @@ void Model::TcpArrive(Id from, Id to, int64_t n, bool urgent) {
   }
   // Urgent data are announced before they are queued, whatever the low-water mark.
   if (rules_(Rule::kTcpUrgentWakes, urgent, to)) Notify(p.queue, kArrivalKey);
+  // Whoever was closed has shut both directions.
   if (rules_(Rule::kTcpDataAfterShut, p.state == TcpState::kFinWait && p.shut_rd, to)) {
     TcpReset(to);
     return TcpReset(from);
