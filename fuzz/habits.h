@@ -43,7 +43,7 @@ std::string TypeNames();
 const Habits* HabitsOf(FileKind kind);
 
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
-    kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits;
+    kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -45,9 +45,10 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
         k[1] = k[0];
         break;
       case Call::kSocket:
-        k[0] = op.num(1) == kSockStream  ? FileKind::kStream
-               : op.num(1) == kSockDgram ? FileKind::kDgram
-                                         : FileKind::kSeqpacket;
+        k[0] = op.num(0) == kAfInet       ? op.num(1) == kSockStream ? FileKind::kTcp : FileKind::kUdp
+               : op.num(1) == kSockStream ? FileKind::kStream
+               : op.num(1) == kSockDgram  ? FileKind::kDgram
+                                          : FileKind::kSeqpacket;
         break;
       case Call::kAccept4:
         k[0] = FileKind::kStream;

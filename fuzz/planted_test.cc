@@ -84,10 +84,10 @@ TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
     const std::string id(Info(static_cast<Rule>(r)).id);
     EXPECT_TRUE(names.contains(id + "=true") && names.contains(id + "=false")) << id;
   }
-  for (const char* area : {"creation", "ctl",       "masks",   "identity", "order",   "LT",   "ET",      "ONESHOT",
-                           "nesting",  "quota",     "fault",   "fdinfo",   "poll",    "pipe", "eventfd", "stream",
-                           "dgram",    "seqpacket", "timerfd", "listen",   "connect", "oob",  "rights",  "fifo",
-                           "doors"}) {
+  for (const char* area :
+       {"creation", "ctl",    "masks",   "identity", "order",  "LT",      "ET",     "ONESHOT", "nesting",
+        "quota",    "fault",  "fdinfo",  "poll",     "pipe",   "eventfd", "stream", "dgram",   "seqpacket",
+        "timerfd",  "listen", "connect", "oob",      "rights", "tcp",     "udp",    "fifo",    "doors"}) {
     EXPECT_GE(areas[area], 3) << area;
   }
 }
@@ -144,6 +144,7 @@ TEST(Planted, TracesByHandTellWhatIsBeyondCampaigns) {
   ExpectToldByHand("fifo.sleeps=false", "f = fifo(0)\nreopen(f, 0)\n");
   ExpectToldByHand("unix.blocking-eof=true", "a, b = socketpair(DGRAM, 0)\nrecv(a, 1, 0)\n");
   ExpectToldByHand("accept.shut=true", "u = socket(UNIX, STREAM, 0)\nbind(u)\nlisten(u, 1)\naccept4(u, 0)\n");
+  ExpectToldByHand("udp.blocking-eof=true", "u = socket(INET, DGRAM, 0)\nrecv(u, 1, 0)\n");
   std::string direct = "e = eventfd(0, EFD_NONBLOCK)\nin = epoll_create1(0)\nout = epoll_create1(0)\n";
   for (int i = 0; i < 1001; ++i) {
     // The same name again: an epoll lives as long as its number is open.

@@ -182,7 +182,12 @@ void Shadow::Apply(const Op& op) {
       break;
     }
     case Call::kSocket: {
-      if (op.num(0) != kAfUnix || !Only(op.u32(2), kOCloexec | kONonblock)) break;
+      if (!Only(op.u32(2), kOCloexec | kONonblock)) break;
+      if (op.num(0) == kAfInet) {
+        if (op.num(1) == kSockStream) one(FileKind::kTcp);
+        if (op.num(1) == kSockDgram) one(FileKind::kUdp);
+      }
+      if (op.num(0) != kAfUnix) break;
       if (op.num(1) == kSockStream) one(FileKind::kStream);
       if (op.num(1) == kSockDgram) one(FileKind::kDgram);
       if (op.num(1) == kSockSeqpacket) one(FileKind::kSeqpacket);
@@ -190,14 +195,14 @@ void Shadow::Apply(const Op& op) {
     }
     case Call::kListen: {
       const FileId file = At(Number(op.fd(0)));
-      if (file != kNoFile && IsSocket(files_[file].kind)) files_[file].listens = true;
+      if (file != kNoFile && (IsSocket(files_[file].kind) || IsInet(files_[file].kind))) files_[file].listens = true;
       break;
     }
     case Call::kConnect: {
       const FileId file = At(Number(op.fd(0))), to = At(Number(op.fd(1)));
       if (file == kNoFile || files_[file].kind != files_[to].kind) break;
       if (files_[to].listens && files_[file].peer == kNoFile) pending_.push_back({to, file});
-      if (files_[to].kind != FileKind::kDgram) break;
+      if (files_[to].kind != FileKind::kDgram && files_[to].kind != FileKind::kUdp) break;
       files_[file].peer = to;
       if (files_[to].peer == kNoFile) files_[to].peer = file;  // who sends to it
       break;

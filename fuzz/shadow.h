@@ -29,6 +29,8 @@ enum class FileKind : uint8_t {
   kUserfaultfd,
   kPerf,
   kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
+  kTcp,
+  kUdp,
   kRefused,
   kNone,  // not open
 };
@@ -36,6 +38,8 @@ inline constexpr size_t kFileKinds = static_cast<size_t>(FileKind::kNone);
 inline bool IsSocket(FileKind k) {
   return k == FileKind::kStream || k == FileKind::kDgram || k == FileKind::kSeqpacket;
 }
+
+inline bool IsInet(FileKind k) { return k == FileKind::kTcp || k == FileKind::kUdp; }
 
 class Shadow {
  public:

@@ -103,9 +103,11 @@ void Tame(Op* op) {
     case Call::kWatches:
       op->arg[0] = static_cast<uint64_t>(std::clamp(op->num(0), 0, kMaxWatches));
       return;
-    case Call::kSocket:
-      op->arg[0] = kAfUnix;  // what crosses the network stack takes its time
+    case Call::kSocket: {
+      const int32_t type = op->num(1);
+      if (type != kSockStream && type != kSockDgram && op->arg[0] == kAfInet) op->arg[1] = kSockStream;
       return;
+    }
     case Call::kCloseRange:
       op->arg[2] &= ~uint64_t{kCloseRangeUnshare};
       return;

@@ -74,6 +74,10 @@ class Describer {
       case FileType::kPerf:
         t = "perf event";
         break;
+      case FileType::kTcp:
+      case FileType::kUdp:
+        t = Inet(s_.inets[f.object]);
+        break;
       case FileType::kUnix: {
         const Socket& s = s_.sockets[f.object];
         t = s.type == kSockStream ? "unix stream" : s.type == kSockDgram ? "unix datagram" : "unix seqpacket";
@@ -92,6 +96,22 @@ class Describer {
       }
     }
     return t + ", mask " + PrintMask(m_.PeekMask(id));
+  }
+
+  static std::string Inet(const pollux::Inet& s) {
+    static constexpr const char* kStates[] = {"closed", "listening", "established", "ended by the other side", "ended"};
+    std::string t = s.stream ? std::string("tcp, ") + kStates[static_cast<size_t>(s.state)] : "udp";
+    if (s.stream && s.state == TcpState::kListening) t += ", " + std::to_string(s.pending.size) + " pending";
+    if (s.stream) t += ", " + std::to_string(s.received - s.copied) + " unread";
+    if (!s.stream) t += ", " + std::to_string(s.messages.size) + " queued";
+    if (s.urgent == Urgent::kValid) t += ", urgent data";
+    if (s.phase == TcpPhase::kConnecting) t += ", connecting";
+    if (!s.stream && s.peer_address != 0) t += ", connected";
+    if (s.address == 0) t += ", unbound";
+    if (s.shut_rd) t += ", receive shut";
+    if (s.shut_wr) t += ", send shut";
+    if (s.error != kOK) t += ", error pending";
+    return t;
   }
 
   // An item by its number and data; its own number may be closed or name another file by now.

@@ -95,6 +95,24 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::PerfRead,
      .release = &Model::PerfRelease,
      .fasync = true},
+    {.type = FileType::kTcp,
+     .prefix = "tcp.",
+     .poll = &Model::TcpMask,
+     .wait = &Model::InetWait,
+     .read = &Model::TcpRead,
+     .write = &Model::TcpWrite,
+     .release = &Model::TcpRelease,
+     .socket = &kTcpOps,
+     .fasync = true},
+    {.type = FileType::kUdp,
+     .prefix = "udp.",
+     .poll = &Model::UdpMask,
+     .wait = &Model::InetWait,
+     .read = &Model::UdpRead,
+     .write = &Model::UdpWrite,
+     .release = &Model::UdpRelease,
+     .socket = &kUdpOps,
+     .fasync = true},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -192,23 +210,22 @@ void Model::Shutdown(const Op& op, Outcome* out) {
 void Model::SocketCreate(const Op& op, Outcome* out) {
   constexpr uint32_t kTypeMask = 0xf;
   const uint32_t word = op.u32(1) | op.u32(2), flags = word & ~kTypeMask;
-  if (op.num(0) != kAfUnix) return NoModel(out);
   if (rules_(Rule::kUnixFlags, (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
+  if (op.num(0) == kAfInet) return InetCreate(static_cast<int32_t>(word & kTypeMask), flags, out);
   UnixCreate(static_cast<int32_t>(word & kTypeMask), flags, out);
 }
 
-// __sys_accept4(): flags and a free number come before the socket.
+// __sys_accept4(): a number is reserved before the file is known to be a socket.
 void Model::Accept(const Op& op, Outcome* out) {
-  const uint32_t flags = op.u32(1);
   if (rules_(Rule::kFdBad, Usable(op.num(0)) == kNil)) return out->Error(kEBADF);
-  if (rules_(Rule::kAcceptFlags, (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
+  if (rules_(Rule::kAcceptFlags, (op.u32(1) & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
   const Id id = SocketAt(op.num(0), out);
   if (id == kNil) return;
   const File f = state_.files[id];
   const auto accept = Ops(f.type).socket->accept;
   if (accept == nullptr) return NoModel(out);
-  (this->*accept)(f, flags, out);
+  (this->*accept)(f, op.u32(1), out);
 }
 
 void Model::SocketOp(const Op& op, Outcome* out) {

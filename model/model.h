@@ -5,7 +5,8 @@
 // Not thread-safe.
 //
 // Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), poll.cc, vector.cc
-// (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc (one type each), eventpoll.cc
+// (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc, userfaultfd.cc, perf.cc,
+// tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
 // (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
@@ -141,7 +142,7 @@ class Model {
     void (Model::*recvfd)(const File&, Outcome*) = nullptr;
   };
   static const FileOps kFileOps[];
-  static const SocketOps kUnixOps;
+  static const SocketOps kUnixOps, kTcpOps, kUdpOps;
   static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
@@ -315,6 +316,59 @@ class Model {
   void UnixSendfd(const File& file, int32_t fd, Outcome* out);
   void UnixRecvfd(const File& file, Outcome* out);
   bool Holds(Id socket, Id held) const;
+
+  // inet.cc
+  static constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;  // sock_def_readable()
+  static constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;          // sock_def_write_space()
+  static void Unmodelled(const char* why, Outcome* out);                   // skipped, for that reason
+  void InetCreate(int32_t type, uint32_t flags, Outcome* out);
+  Id InetAt(int32_t fd) const;  // the INET socket that a number stands for, or kNil
+  void InetWait(const File& file, Queues* queues);
+  Errno TakeInetError(Inet& s);
+  void InetBind(const File& file, Outcome* out);
+  void InetGetsockopt(const File& file, int32_t option, Outcome* out);
+  void InetSetsockopt(const File& file, int32_t option, int32_t value, Outcome* out);
+
+  // tcp.cc
+  void TcpListen(const File& file, int32_t backlog, Outcome* out);
+  void TcpConnect(const File& file, int32_t to, Outcome* out);
+  void TcpAccept(const File& file, uint32_t flags, Outcome* out);
+  void TcpShutdown(const File& file, int32_t how, Outcome* out);
+  void TcpRelease(const File& file);
+  const char* TcpUnreachable(Id socket, int32_t to) const;
+  void TcpHandshake(Id client, Id to);
+  void TcpStopListening(Id listener);
+  void TcpDisconnect(Id socket);
+  void TcpEnd(Id socket);
+  bool TcpFin(Id peer);
+  void TcpReset(Id socket);
+  void TcpDone(Id socket);
+  void TcpFree(Id socket);
+  static void TcpClosed(Inet& s);
+
+  // tcp_data.cc
+  uint32_t TcpMask(const File& file);
+  void TcpRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void TcpWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  void TcpSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void TcpRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void TcpRecvUrgent(Inet& s, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void TcpArrive(Id from, Id to, int64_t n, bool urgent);
+  static bool TcpReadable(const Inet& s, int64_t target);
+
+  // udp.cc
+  uint32_t UdpMask(const File& file);
+  void UdpRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void UdpWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  void UdpSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void UdpRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void UdpListen(const File& file, int32_t backlog, Outcome* out);
+  void UdpConnect(const File& file, int32_t to, Outcome* out);
+  void UdpAccept(const File& file, uint32_t flags, Outcome* out);
+  void UdpShutdown(const File& file, int32_t how, Outcome* out);
+  void UdpRelease(const File& file);
+  Id UdpReceiver(const Inet& from);
+  void DropDatagram(Inet& s);
 
   // eventpoll.cc
   void EpollCreate(Outcome* out, bool cloexec);

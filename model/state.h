@@ -135,6 +135,8 @@ enum class FileType : uint8_t {
   kTimerfd,
   kUserfaultfd,
   kPerf,
+  kTcp,
+  kUdp,
   kCount,
 };
 
@@ -237,6 +239,46 @@ struct Socket {
 };
 using WaitingList = ListOps<Socket, &Socket::in_waiting>;
 
+// An AF_INET socket. Between two ops nothing is under way, so that a TCP connection is in one of few states.
+enum class TcpState : uint8_t {
+  kClosed,
+  kListening,
+  kEstablished,
+  kCloseWait,  // the other side has ended
+  kFinWait,    // this side has ended (FIN_WAIT2)
+};
+// What connect(2) knows of a socket (sock->state).
+enum class TcpPhase : uint8_t { kUnconnected, kConnecting, kConnected, kDisconnecting };
+enum class Urgent : uint8_t { kNone, kValid, kRead };
+
+struct Inet {
+  bool stream = false;                    // TCP, else UDP
+  bool shut_rd = false, shut_wr = false;  // RCV_SHUTDOWN, SEND_SHUTDOWN
+  bool nodelay = false;
+  Errno error = kOK;  // sk_err
+  int32_t lowat = 1, linger = -1;
+  uint64_t address = 0;   // the address and port it is bound to, as a number that is used once; 0: none
+  bool wildcard = false;  // bound to a port of every address
+  List queue;
+
+  uint64_t peer_address = 0;  // UDP: whom it is connected to
+  List messages;              // UDP: receive queue
+
+  TcpState state = TcpState::kClosed;
+  TcpPhase phase = TcpPhase::kUnconnected;
+  bool dead = false;                 // its file is gone, its connection is not (SOCK_DEAD)
+  bool queued = false;               // nobody has accepted it yet
+  bool done = false;                 // the other side has ended (SOCK_DONE)
+  Id peer = kNil;                    // the other side of a connection
+  int64_t received = 0, copied = 0;  // rcv_nxt, copied_seq
+  Urgent urgent = Urgent::kNone;     // urg_data
+  int64_t urgent_at = 0;             // urg_seq
+  uint32_t backlog = 0;
+  Hook in_pending;
+  List pending;  // a listener's connections that nobody has accepted yet
+};
+using InetList = ListOps<Inet, &Inet::in_pending>;
+
 // A file without readiness: where reads and writes go on.
 struct Plain {
   int64_t position = 0;
@@ -311,6 +353,8 @@ struct State {
   Table<Socket> sockets;
   Table<Message> messages;
   Table<Plain> plains;
+  Table<Inet> inets;
+  uint64_t inet_addresses = 0;             // so far
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
   std::vector<Id> releasing;               // those whose turn it is
@@ -325,6 +369,7 @@ struct State {
         plains.Clear();
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
+    inets.Clear(), inet_addresses = 0;
   }
 };
 

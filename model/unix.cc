@@ -14,8 +14,6 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
-constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;
-constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
 
 int64_t PageAlign(int64_t n) { return (n + kPage - 1) / kPage * kPage; }
 

@@ -5,12 +5,7 @@
 #include "model/model.h"
 
 namespace pollux {
-namespace {
-
-constexpr uint32_t kArrivalKey = kIn | kPri | kRdnorm | kRdband;
-constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
-
-}  // namespace
+namespace {}  // namespace
 
 void Model::UnixCreate(int32_t type, uint32_t flags, Outcome* out) {
   if (!UnixType(&type, out)) return;

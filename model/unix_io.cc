@@ -10,7 +10,6 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kFragments = 32768;  // UNIX_SKB_FRAGS_SZ: paged bytes of a stream buffer
-constexpr uint32_t kSpaceKey = kOut | kWrnorm | kWrband;
 
 }  // namespace
 

@@ -258,6 +258,8 @@ Exec::~Exec() {
 
 void Exec::Reset() {
   near_timers_ = false;
+  if (loopback_.active()) [[unlikely]]
+    loopback_.Reset();
   syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
   if (limit_ != kTraceLimit) [[unlikely]] {
     SetLimit(kTraceLimit);
@@ -421,7 +423,9 @@ socklen_t Exec::AnyAddress(int fd, SystemCall* call) {
   if (family != AF_INET) return sizeof call->address.ss_family;
   sockaddr_in loopback = {};
   loopback.sin_family = AF_INET;
-  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // One of its own each time, so that a port that is given back is nobody else's soon.
+  static thread_local uint32_t used = 0;
+  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 0x10000 + ++used % 0xfffff * 2);
   std::memcpy(&call->address, &loopback, sizeof loopback);
   return sizeof loopback;
 }
@@ -753,6 +757,9 @@ void Exec::Run(const Op& op, Outcome* out) {
   }
   bool blocked = false;
   const long result = InvokeMarked(call_, &blocked);
+  if (loopback_.active() || op.call == Call::kSocket) [[unlikely]] {
+    if (const char* why = OnLoopback(op, result)) return Skip(why, out);
+  }
   out->Clear();
   Collect(op, call_, result, out);
   AwaitExpiry(op, result);
@@ -781,6 +788,33 @@ void Exec::RunUring(const Op& op, Outcome* out) {
   }
   mark_->Leave();
   if (blocked) out->Clear(), out->kind = Outcome::kBlocked;
+}
+
+// What INET sockets need beside the call that has just returned; or why its outcome tells nothing.
+const char* Exec::OnLoopback(const Op& op, long result) {
+  const auto unlimited = [this](auto act) {  // helpers' descriptors count as well
+    const rlim_t limit = limit_, highest = highest_limit_;
+    if (limit < kTraceLimit) SetLimit(kTraceLimit);
+    auto answer = act();
+    if (limit < kTraceLimit) SetLimit(limit);
+    highest_limit_ = highest;
+    return answer;
+  };
+  if (op.call == Call::kSocket) {
+    if (op.num(0) != AF_INET) return nullptr;
+    if (result == -EAFNOSUPPORT) return "no INET sockets";
+    if (result < 0) return nullptr;
+    const int number = static_cast<int>(result);
+    const uint32_t type = op.u32(1) | op.u32(2);
+    const char* why =
+        unlimited([&] { return loopback_.Move(number, static_cast<int>(type), (type & kOCloexec) != 0); });
+    if (why != nullptr) close(number);
+    return why;
+  }
+  if (op.call == Call::kAccept4 && result >= 0) loopback_.Opened(static_cast<int>(result));
+  if (result == -EADDRINUSE || result == -EADDRNOTAVAIL) return "no port is free";
+  if (Loopback::Sends(op.call)) unlimited([&] { return loopback_.Settle(), 0; });
+  return nullptr;
 }
 
 long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {

@@ -35,6 +35,7 @@
 #include "model/op.h"
 #include "model/trace.h"
 #include "oracle/fifo_room.h"
+#include "oracle/loopback.h"
 #include "oracle/uring.h"
 
 namespace pollux {
@@ -132,14 +133,17 @@ class Exec {
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 
-  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, io_uring's). Pointers go into *call,
-  // which must stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only memory share
-  // one place.
+  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, io_uring's). Pointers go into
+  // *call, which must stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only
+  // memory share one place.
   bool Prepare(const Op& op, SystemCall* call);
 
   // Where output buffers stand; an inaccessible page follows.
   char* output() const { return paint_; }
   size_t output_size() const { return static_cast<size_t>(paint_end_ - paint_); }
+
+  // Was something that this trace has sent delivered out of turn (Loopback::Deferred)?
+  bool Deferred() const { return loopback_.Deferred(); }
 
   // The signal with which a Watcher interrupts a call.
   static int PokeSignal();
@@ -164,6 +168,7 @@ class Exec {
   void CollectPolled(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSets(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
+  const char* OnLoopback(const Op& op, long result);
   void Fdinfo(int fd, Outcome* out);
   long OpenFdinfo(int fd);
   long ReadFdinfo(int fd);
@@ -194,6 +199,7 @@ class Exec {
   std::vector<char> text_;    // of fdinfo
   bool near_timers_ = false;  // the trace has set a timer with a near interval
   FifoRoom fifos_;
+  Loopback loopback_;
 };
 
 }  // namespace pollux

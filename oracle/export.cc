@@ -12,6 +12,7 @@
 
 #include "model/text.h"
 #include "oracle/exec.h"
+#include "oracle/loopback.h"
 
 namespace pollux {
 namespace {
@@ -489,6 +490,11 @@ static void watches(long n, long held) {
   if (ballast[2]) exit(2);
   alarm(deadline);
 }
+)",
+     ""},
+    {"settle", R"(
+/* What was sent over loopback has arrived, and the last delayed acknowledgement (200 ms at most), too. */
+static void settle(void) { usleep(250000); }
 )",
      ""},
     {"sock_name", "\nstatic struct sockaddr_storage sock_name;\nstatic socklen_t sock_name_size;\n", ""},
@@ -1444,6 +1450,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::string body;
   model->Reset();
   std::vector<std::string> statements(trace.ops.size());
+  bool inet = false;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
     const Op op = bindings.Resolve(trace.ops[i]);
     if (const char* why = Refused(op)) {
@@ -1456,6 +1463,8 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Body(op, outcomes[i], i).Statements();
+      inet |= op.call == Call::kSocket && op.num(0) == kAfInet;
+      if (inet && Loopback::Sends(op.call)) statements[i] += "  settle();\n";
       if (Expired(*model, op)) statements[i] += "  expires(" + Number(op.num(0)) + ");\n";
     }
     bindings.Bind(trace.ops[i], outcomes[i]);

@@ -45,6 +45,7 @@ const std::vector<Mistake>& EpollMistakes();
 const std::vector<Mistake>& FileMistakes();
 const std::vector<Mistake>& UnixMistakes();
 const std::vector<Mistake>& DoorMistakes();
+const std::vector<Mistake>& InetMistakes();
 
 }  // namespace pollux
 

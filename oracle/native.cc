@@ -178,8 +178,9 @@ void NativeTarget::Watches(const Op& op, Outcome* out) {
 }
 
 bool NativeTarget::FactsHold() {
+  const bool in_turn = !exec_->Deferred();
   Reset();
-  return MeasureFacts() == facts_ && (quota_ == nullptr || quota_->Holds());
+  return in_turn && MeasureFacts() == facts_ && (quota_ == nullptr || quota_->Holds());
 }
 
 }  // namespace pollux

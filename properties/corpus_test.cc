@@ -197,11 +197,11 @@ std::set<std::string> Defined() {
   return defined;
 }
 
-// Sections whose rules single-threaded ops without signals can reach: 0 to 4.6, 4.9, 5.1, 5.2, 6 and 7.
+// Sections whose rules single-threaded ops without signals can reach: 0 to 4.9, 5.1, 5.2, 6 and 7.
 bool InReach(const std::string& r) {
   switch (r[1]) {
     case '4':
-      return r[3] == 'G' || (r[4] == '.' && (r[3] <= '6' || r[3] == '9'));
+      return r[3] == 'G' || (r[4] == '.' && r[3] <= '9');
     case '5':
       return r.size() == 4 || r.compare(2, 2, ".1") == 0;
     default:
