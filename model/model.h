@@ -170,6 +170,7 @@ class Model {
   void IoctlInt(const Op& op, Outcome* out);  // FIONBIO, FIOASYNC, FIONREAD
   int64_t UnreadBytes(const File& file);
   bool HadOob(Id socket) const;
+  bool NoOtherDoors(const File& file, Outcome* out);
   void Readv(const Op& op, Outcome* out);
   void Writev(const Op& op, Outcome* out);
   bool Segments(const Op& op, size_t array, const size_t (&memory)[2], Outcome* out);
@@ -193,6 +194,7 @@ class Model {
   void PipeRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PipeWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void PipeRelease(const File& file);
+  int64_t BytesInPipe(Id pipe) const;
   void SetPipeSize(const File& file, int64_t bytes, Outcome* out);
   bool PipeFull(const Pipe& pipe) const { return pipe.slots.size >= pipe.max_slots; }
 

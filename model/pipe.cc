@@ -224,6 +224,16 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
   }
 }
 
+int64_t Model::BytesInPipe(Id pipe) const {
+  const List& slots = state_.pipes[pipe].slots;
+  int64_t bytes = 0;
+  Id id = slots.head;
+  for (uint32_t i = slots.size; i > 0 && id != kNil; --i, id = state_.slots[id].in_pipe.next) {
+    bytes += state_.slots[id].bytes;
+  }
+  return bytes;
+}
+
 // pipe_release(): both queues hear of it if exactly one side is left.
 void Model::PipeRelease(const File& file) {
   Pipe& p = state_.pipes[file.object];

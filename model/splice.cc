@@ -61,6 +61,7 @@ void Model::Splice(const Op& op, Outcome* out) {
   const File from = state_.files[in], into = state_.files[to];
   if (rules_(Rule::kFileNotReadable, !from.readable, in)) return out->Error(kEBADF);
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
+  if (NoOtherDoors(from, out) || NoOtherDoors(into, out)) return;
   const Id ipipe = PipeOf(from), opipe = PipeOf(into);
   const bool no_pipe = tee ? ipipe == kNil || opipe == kNil : ipipe == kNil && opipe == kNil;
   if (rules_(Rule::kSpliceNoPipe, no_pipe)) return out->Error(kEINVAL);
@@ -119,7 +120,8 @@ void Model::PipeToFile(Id in, Id file, int64_t n, bool nonblock, Outcome* out) {
   if (done < 0) return;
   if (f.type == FileType::kMemfd) {
     Plain& p = state_.plains[f.object];
-    p.position += done, p.size = std::max(p.size, p.position);
+    int64_t& size = state_.inodes[f.inode].size;
+    p.position += done, size = std::max(size, p.position);
   }
   SpliceWakes(kNil, false, in, freed);
   out->Value(done);
@@ -164,7 +166,7 @@ void Model::FileToPipe(Id file, Id into, int64_t n, bool nonblock, Outcome* out)
     // Page by page, each at its place in the slot.
     Plain& p = state_.plains[f.object];
     offset = p.position % kPage;
-    n = std::min(n, std::max<int64_t>(p.size - p.position, 0));
+    n = std::min(n, std::max<int64_t>(state_.inodes[f.inode].size - p.position, 0));
     n = std::min(n, Unused(state_.pipes[into]) * kPage - offset);
     p.position += done = n;
   } else {
@@ -196,6 +198,7 @@ void Model::Sendfile(const Op& op, Outcome* out) {
   if (rules_(Rule::kFdBad, to == kNil)) return out->Error(kEBADF);
   const File into = state_.files[to];
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
+  if (NoOtherDoors(from, out) || NoOtherDoors(into, out)) return;
   if (const Id pipe = PipeOf(into); pipe != kNil) {
     return FileToPipe(in, pipe, n, (into.flags & kONonblock) != 0, out);
   }
@@ -205,7 +208,7 @@ void Model::Sendfile(const Op& op, Outcome* out) {
   }
   if (rules_(Rule::kSpliceAppend, (into.flags & kOAppend) != 0, to)) return out->Error(kEINVAL);
   Plain& p = state_.plains[from.object];
-  const int64_t bytes = std::min(n, std::max<int64_t>(p.size - p.position, 0));
+  const int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - p.position, 0));
   if (rules_(Rule::kSpliceNoWrite, bytes > 0 && into.type != FileType::kNull, to)) return out->Error(kEINVAL);
   p.position += bytes;
   out->Value(bytes);
@@ -227,8 +230,9 @@ void Model::Vmsplice(const Op& op, Outcome* out) {
   if (rules_(Rule::kVmspliceNotPipe, pipe == kNil, id)) return out->Error(kEBADF);
   if (pipe == kNil) return out->Value(0);
   const bool nonblock = (flags & kSpliceNonblock) != 0;
-  const int64_t room = Copyable(memory, f.readable);
-  if (f.readable) {
+  const bool out_of = !f.writable;
+  const int64_t room = Copyable(memory, out_of);
+  if (out_of) {
     // pipe_to_user(): up to the slot that cannot be copied in full.
     bool freed = false;
     const int64_t done = TakeFromPipe(pipe, n, room, nonblock, &freed, out);

@@ -45,7 +45,7 @@ void Model::Readv(const Op& op, Outcome* out) {
   if (rules_(Rule::kFileNotReadable, !f.readable, id)) return out->Error(kEBADF);
   if (rules_(Rule::kFileNoRead, read == nullptr, id)) return out->Error(kEINVAL);
   if (read == nullptr) return out->Value(0);  // only where the rule is planted
-  if (!Segments(op, 5, {1, 3}, out)) return;
+  if (NoOtherDoors(f, out) || !Segments(op, 5, {1, 3}, out)) return;
   const int64_t n = static_cast<int64_t>(op.arg[2]), more = static_cast<int64_t>(op.arg[4]);
   if (rules_(Rule::kVectorNothing, n + more == 0, id)) return out->Value(0);
   (this->*read)(f, Joined(op.mem(1), n, op.mem(3), true), n + more, out);
@@ -59,7 +59,7 @@ void Model::Writev(const Op& op, Outcome* out) {
   if (rules_(Rule::kFileNotWritable, !f.writable, id)) return out->Error(kEBADF);
   if (rules_(Rule::kFileNoWrite, write == nullptr, id)) return out->Error(kEINVAL);
   if (write == nullptr) return out->Value(0);
-  if (!Segments(op, 7, {1, 4}, out)) return;
+  if (NoOtherDoors(f, out) || !Segments(op, 7, {1, 4}, out)) return;
   const int64_t n = static_cast<int64_t>(op.arg[2]), more = static_cast<int64_t>(op.arg[5]);
   if (rules_(Rule::kVectorNothing, n + more == 0, id)) return out->Value(0);
   if (!rules_(Rule::kVectorBySegment, Ops(f.type).by_segment, id)) {

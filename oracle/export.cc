@@ -123,14 +123,6 @@ static int *integer(int value) {
 }
 )",
      ""},
-    {"is_integer", R"(
-static void is_integer(int want) {
-  if (an_integer != want) differs("stored", an_integer);
-}
-)",
-     R"(
-static void is_integer(int want) { EXPECT_EQ(an_integer, want); }
-)"},
     {"timer", R"(
 static struct itimerspec timer_value;
 
@@ -589,6 +581,14 @@ static void is_passed(int want) {
   if (c != NULL && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
   EXPECT_EQ(fd, want);
 }
+)"},
+    {"is_integer", R"(
+static void is_integer(int want) {
+  if (an_integer != want) differs("stored", an_integer);
+}
+)",
+     R"(
+static void is_integer(int want) { EXPECT_EQ(an_integer, want); }
 )"},
     {"segments", R"(
 /* Of readv and writev. */
