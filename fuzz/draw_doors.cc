@@ -124,6 +124,7 @@ void Generator::Spliced() {
         Emit(ops::Tee(end[0], end[3], size(), r.Pick(kFlags)));
         break;
       case 6:
+        if (r.OneIn(6)) Emit(r.OneIn(2) ? ops::Splice(other, other, size(), 0) : ops::Tee(end[0], other, size(), 0));
         Emit(r.OneIn(2) ? ops::Splice(end[r.Below(4)], other, size(), r.Pick(kFlags))
                         : ops::Splice(other, end[r.OneIn(8) ? r.Below(4) : 3], size(), r.Pick(kFlags)));
         break;
@@ -132,7 +133,7 @@ void Generator::Spliced() {
                            r.OneIn(4) ? BadMemory(5000) : Memory()));
         break;
       case 8:
-        if (r.OneIn(2)) Emit(ops::Sendfile(r.OneIn(2) ? end[3] : other, other, size()));
+        Emit(ops::Sendfile(r.OneIn(2) ? end[3] : other, other, size()));
         if (file >= 0 && r.OneIn(2)) Emit(ops::Write(other, 8, 1 + r.Below(3)));
         if (file >= 0 && r.OneIn(6)) Emit(ops::Fcntl(other, kFSetfl, kONonblock | kOAppend));
         if (r.OneIn(6)) Emit(ops::Close(end[r.Below(4)]));

@@ -53,9 +53,12 @@ void Nudge(Generator& g, const Shadow::File& file) {
 // Own edges, refused datagrams, connections dissolved and made anew (R4.8.2 to R4.8.7).
 void Datagrams(Generator& g, int32_t ep) {
   Random& r = g.random();
-  const auto [a, b] = Pair(g, kONonblock);
+  const bool blocking = r.OneIn(6);
+  const uint32_t wait = blocking ? 0 : kMsgDontwait;
+  const auto [a, b] = Pair(g, blocking ? 0 : kONonblock);
   const Fd all[] = {a, b, Socket(g, kONonblock)};
   if (g.shadow().Number(all[2]) < 0) return;
+  if (blocking && r.OneIn(2)) g.Emit(ops::Shutdown(a, kShutRd));
   constexpr uint32_t kMasks[] = {kIn,        kIn | kEt,  kOut | kEt,   kIn | kOut | kEt,  kWrband | kEt,
                                  kPri | kEt, kErr | kEt, kRdhup | kEt, kIn | kRdhup | kEt};
   for (const Fd fd : all) {
@@ -72,7 +75,7 @@ void Datagrams(Generator& g, int32_t ep) {
         break;
       case 3:
       case 4:
-        g.Emit(ops::Recv(fd, r.Below(5), kMsgDontwait | (r.OneIn(4) ? kMsgPeek : r.OneIn(4) ? kMsgTrunc : 0)));
+        g.Emit(ops::Recv(fd, r.Below(5), wait | (r.OneIn(4) ? kMsgPeek : r.OneIn(4) ? kMsgTrunc : 0)));
         break;
       case 5:
         g.Emit(ops::Connect(fd, r.OneIn(3) ? Fd::Literal(-1) : other));

@@ -11,6 +11,9 @@
 namespace pollux {
 namespace {
 
+// Large 64-bit values that say something by themselves, the simplest first.
+constexpr uint64_t kEnds[] = {uint64_t{1} << 63, ~uint64_t{0}, ~uint64_t{0} - 1, ~uint64_t{0} - 2};
+
 using Trial = std::vector<Op>;
 
 uint64_t Canonical(const Op& op, size_t slot) {
@@ -116,7 +119,10 @@ void SimplerArgument(const Op& op, size_t slot, Variants* variants) {
                               [&](int64_t n) { variants->Try(slot, static_cast<uint64_t>(n)); });
       }
       for (uint64_t n = 0; n < 10; ++n) variants->Try(slot, n);
-      for (int k = 63; k >= 0; --k) variants->Try(slot, v - (uint64_t{1} << k) < v ? v - (uint64_t{1} << k) : v);
+      for (const uint64_t end : kEnds) {
+        if (v == end) return;
+        variants->Try(slot, end);
+      }
       return;
     case ArgKind::kFlags:
     case ArgKind::kEvents:

@@ -26,7 +26,7 @@ uint32_t Model::UdpMask(const File& file) {
   if (rules_(Rule::kUdpErr, s.error != kOK)) mask |= kErr;
   if (rules_(Rule::kUdpRdhup, s.shut_rd)) mask |= kIn | kRdnorm | kRdhup;
   if (rules_(Rule::kUdpHup, s.shut_rd && s.shut_wr)) mask |= kHup;
-  if (rules_(Rule::kUdpIn, s.messages.size > 0)) mask |= kIn | kRdnorm;
+  if (rules_(Rule::kUdpIn, s.messages.size > 0, file.object)) mask |= kIn | kRdnorm;
   // What was sent has left the buffer already.
   if (rules_(Rule::kUdpOut, true)) mask |= kOut | kWrnorm | kWrband;
   return mask;

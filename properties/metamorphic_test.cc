@@ -138,6 +138,7 @@ RC_GTEST_PROP(Metamorphic, TwoSegmentsAreReadAsOne, (const Drawn& drawn)) {
       Then(Then(drawn.ops, {nonblock, ops::Readv(Number(number), first, bytes - first)}), waits);
   for (const Side& side : Sides()) {
     const std::vector<Outcome> a = Play(side, one), b = Play(side, two);
+    if (b[drawn.ops.size() + 1].kind == Outcome::kSkipped) continue;  // a type whose segments are not modelled
     SAME(a == b, side, one, a, two, b);
   }
 }
