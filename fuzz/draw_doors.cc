@@ -154,8 +154,9 @@ void Generator::Compare() {
   Random& r = *random_;
   const Shadow::Item* item = shadow_.AnyItem(random_);
   const int32_t any = AnyNumber();
-  if (item == nullptr || r.OneIn(4))
+  if (item == nullptr || r.OneIn(2)) {
     return Emit(ops::KcmpFile(Mistaken(any), Mistaken(r.OneIn(3) ? any : AnyNumber())));
+  }
   const int32_t ep = shadow_.file(item->ep).number, number = item->number, file = shadow_.file(item->file).number;
   Emit(ops::KcmpTfd(r.OneIn(4) ? Mistaken(any) : Mistaken(file), Mistaken(ep), Mistaken(number),
                     r.OneIn(8) ? r.Below(3) : 0, r.Chance(taste_.fault) ? BadMemory(1) : Memory()));

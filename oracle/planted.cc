@@ -152,6 +152,7 @@ bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts) {
     case Rule::kWaitBlocks:
     case Rule::kPollBlocks:
     case Rule::kUnixBlockingEof:
+    case Rule::kUdpBlockingEof:
     case Rule::kAcceptShut:
     case Rule::kFifoSleeps:
       return false;
