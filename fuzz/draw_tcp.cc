@@ -29,9 +29,14 @@ Fd Listener(Generator& g, uint32_t flags = kONonblock) {
 // A connected pair: the client, and what the listener accepts.
 std::pair<Fd, Fd> Connection(Generator& g, uint32_t flags) {
   const Fd l = Listener(g), c = Socket(g, flags);
+  // What a connection has from its listener.
+  const bool inherits = g.random().OneIn(8);
+  const int32_t option = g.random().OneIn(2) ? kTcpNodelay : kSoRcvlowat;
+  if (inherits) g.Emit(ops::Setsockopt(l, option, 3));
   g.Emit(ops::Connect(c, l));
   g.Emit(ops::Accept4(l, flags));
   const Fd a = Last(g);
+  if (inherits) g.Emit(ops::Getsockopt(a, option));
   if (g.random().Below(4) != 0) g.Emit(ops::Close(l));
   return {c, a};
 }
@@ -182,6 +187,7 @@ constexpr Habits kTcpHabits = {.type = "tcp",
                                .ready = &Ready,
                                .unready = &Unready,
                                .nudge = &Nudge,
-                               .scenes = kScenes};
+                               .scenes = kScenes,
+                               .rarity = 16};
 
 }  // namespace pollux

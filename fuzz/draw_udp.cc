@@ -112,6 +112,7 @@ constexpr Habits kUdpHabits = {.type = "udp",
                                .ready = &Ready,
                                .unready = &Unready,
                                .nudge = &Nudge,
-                               .scenes = kScenes};
+                               .scenes = kScenes,
+                               .rarity = 16};
 
 }  // namespace pollux

@@ -59,6 +59,12 @@ constexpr uint32_t kOddBits[] = {
 
 void Generator::NewTaste() {
   Random& r = *random_;
+  kinds_ = options_.only;
+  for (const Habits* habits : AllHabits()) {
+    if (options_.only == 0 && (habits->rarity == 1 || r.OneIn(habits->rarity))) {
+      kinds_ |= uint64_t{1} << static_cast<int>(habits->kind);
+    }
+  }
   const std::vector<TypeScene>& scenes = TypeScenes();
   const uint32_t acts = kActCount + static_cast<uint32_t>(scenes.size());
   uint32_t lots[256], sum = 0;

@@ -76,7 +76,8 @@ class Generator {
   };
 
   void NewTaste();
-  bool Allowed(FileKind kind) const { return options_.only == 0 || (options_.only >> static_cast<int>(kind) & 1) != 0; }
+  // Does this trace use the kind?
+  bool Allowed(FileKind kind) const { return (kinds_ >> static_cast<int>(kind) & 1) != 0; }
   void Step();
   void Idiom(uint32_t which);
   uint32_t Usual(FileKind kind);
@@ -146,6 +147,7 @@ class Generator {
   void ManyReady(int32_t ep, uint32_t n, std::array<int32_t, 8>* numbers);
 
   GeneratorOptions options_;
+  uint64_t kinds_ = 0;  // bit k: this trace may use kind k
   Shadow shadow_;
   Taste taste_;
   Random* random_ = nullptr;

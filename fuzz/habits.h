@@ -32,6 +32,7 @@ struct Habits {
   void (*nudge)(Generator& g, const Shadow::File& file) = nullptr;  // notifies with key 0; null: none does
   void (*fill)(Generator& g, Fd fd) = nullptr;                      // uses up the room to write; null: there is none
   std::span<const Scene> scenes = {};
+  uint8_t rarity = 1;  // one trace in so many may use it: what costs time has its share of traces, not of time
 };
 
 std::span<const Habits* const> AllHabits();

@@ -419,17 +419,6 @@ int64_t Model::UnreadBytes(const File& file) {
   }
 }
 
-// Is an out-of-band byte among the messages of a stream, or what one left behind?
-bool Model::HadOob(Id socket) const {
-  const Socket& s = state_.sockets[socket];
-  if (s.type != kSockStream || s.state == SocketState::kListening) return false;
-  Id id = s.messages.head;
-  for (uint32_t i = s.messages.size; i > 0 && id != kNil; --i, id = state_.messages[id].in_socket.next) {
-    if (id == s.oob || state_.messages[id].consumed == state_.messages[id].bytes) return true;
-  }
-  return false;
-}
-
 // Those of do_vfs_ioctl() that read or write an integer.
 void Model::IoctlInt(const Op& op, Outcome* out) {
   const Id id = Usable(op.num(0));
@@ -442,8 +431,8 @@ void Model::IoctlInt(const Op& op, Outcome* out) {
       out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: up to the file system";
       return;
     }
-    if (f.type == FileType::kUnix && HadOob(f.object)) {
-      out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: with an out-of-band byte";
+    if (f.type == FileType::kUnix && state_.sockets[f.object].had_oob) {
+      out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: after an out-of-band byte";
       return;
     }
     const int64_t bytes = UnreadBytes(f);

@@ -169,7 +169,6 @@ class Model {
   Id PlainOpen(Id inode, uint32_t flags, Outcome* out);
   void IoctlInt(const Op& op, Outcome* out);  // FIONBIO, FIOASYNC, FIONREAD
   int64_t UnreadBytes(const File& file);
-  bool HadOob(Id socket) const;
   bool NoOtherDoors(const File& file, Outcome* out);
   void Readv(const Op& op, Outcome* out);
   void Writev(const Op& op, Outcome* out);

@@ -232,6 +232,7 @@ struct Socket {
   int32_t linger = -1;         // SO_LINGER, -1: off
   List messages;               // receive queue; of a listener: who waits to be accepted, as senders
   Id oob = kNil;               // the message that is the out-of-band byte, until somebody takes it
+  bool had_oob = false;        // there has been one
   List queue;
   Hook in_waiting;
   Id waits_for = kNil;  // the peer on whose `waiting` it stands

@@ -69,6 +69,7 @@ void Model::StreamSend(Id id, const Transfer& t, Outcome* out) {
     if (error == kOK) {
       ++sent;
       Socket& peer = state_.sockets[s.peer];
+      peer.had_oob = true;
       if (rules_(Rule::kUnixOobSent, true, id)) peer.oob = peer.messages.tail;
     }
   }

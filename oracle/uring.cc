@@ -58,9 +58,8 @@ Uring::~Uring() {
 }
 
 long Uring::EpollCtl(int epfd, int op, int fd, const void* event) {
-  bool blocked = false;
   return Submit(IORING_OP_EPOLL_CTL, epfd, static_cast<uint64_t>(int64_t{fd}), reinterpret_cast<uint64_t>(event),
-                static_cast<uint32_t>(op), &blocked);
+                static_cast<uint32_t>(op), nullptr);
 }
 
 long Uring::EpollWait(int epfd, void* events, int maxevents, bool* blocked) {
@@ -101,6 +100,11 @@ long Uring::Submit(uint8_t opcode, int fd, uint64_t offset, uint64_t address, ui
   uint64_t user_data = 0;
   long result = 0;
   if (Pop(&user_data, &result)) return result;
+  // Where a lock is taken, one of the whole machine among them, epoll_ctl goes on in a thread of the kernel.
+  while (blocked == nullptr) {
+    Enter(0, 1);
+    if (Pop(&user_data, &result)) return result;
+  }
   // Nobody else is there to complete it: it sleeps.
   *blocked = true;
   Push(IORING_OP_ASYNC_CANCEL, -1, 0, kRequest, 0, kCancel);
