@@ -1104,9 +1104,12 @@ void Exec::Fdinfo(int fd, Outcome* out) {
   if (size < 0) return Skip("fdinfo cannot be read now", out);
 
   out->kind = Outcome::kRecords;
+  bool path = false;  // opened with O_PATH: a name of the epoll, and no epoll
   const char *p = text_.data(), *end = p + size;
   while (p < end) {
-    if (Expect(&p, end, "tfd:")) {
+    if (Expect(&p, end, "flags:\t")) {
+      path = (Parse(&p, end, 8) & kOPath) != 0;
+    } else if (Expect(&p, end, "tfd:")) {
       Record r;
       r.fd = static_cast<int32_t>(Parse(&p, end, 10));
       if (Expect(&p, end, "events:")) r.events = static_cast<uint32_t>(Parse(&p, end, 16));
@@ -1116,7 +1119,7 @@ void Exec::Fdinfo(int fd, Outcome* out) {
     const void* newline = std::memchr(p, '\n', static_cast<size_t>(end - p));
     p = newline == nullptr ? end : static_cast<const char*>(newline) + 1;
   }
-  if (out->records.empty() && !IsEpoll(fd)) return out->Error(kEINVAL);
+  if (out->records.empty() && (path || !IsEpoll(fd))) return out->Error(kEINVAL);
   std::sort(out->records.begin(), out->records.end(), [](const Record& a, const Record& b) {
     return a.fd != b.fd ? a.fd < b.fd : a.data != b.data ? a.data < b.data : a.events < b.events;
   });
