@@ -26,8 +26,8 @@ void Generator::PollSet(Call call) {
   if (r.Chance(taste_.fault / 2)) op.arg[1] = BadMemory(0).bits();
   if (r.Chance(taste_.negative)) op.arg[1] = Memory(Memory::kNull).bits();
   if (op.mem(1).readable() && r.OneIn(16)) {
-    constexpr int64_t kSeconds[] = {0, 0, -1, 1, INT64_MAX};
-    constexpr int64_t kFractions[] = {0, -1, -1000000, 999999999, 1000000000};
+    constexpr int64_t kSeconds[] = {0, 0, -1};
+    constexpr int64_t kFractions[] = {0, -1, -1000000};
     op.arg[2] = static_cast<uint64_t>(r.Pick(kSeconds)), op.arg[3] = static_cast<uint64_t>(r.Pick(kFractions));
   }
   if (!select && r.OneIn(3)) op.arg[4] = (r.OneIn(4) ? BadMemory(0) : Memory()).bits();
