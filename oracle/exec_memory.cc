@@ -1,0 +1,172 @@
+// Where pointer arguments stand: the executing thread's buffers between inaccessible pages.
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "oracle/exec.h"
+#include "oracle/exec_internal.h"
+
+namespace pollux {
+namespace {
+
+char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
+
+}  // namespace
+
+// The mapping, each piece between inaccessible pages (g):
+//   g | paint: output buffers, from its start (good) or up to its end (fault@N) | g | zeros, never written | g
+//     | structs 0 | g | structs 1 | g | structs 2 | g        and one shared page that is mapped twice, writable and
+//     read-only.
+bool Exec::Map() {
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t area = (kMaxBytes + page - 1) / page * page;
+  map_size_ = (3 + 2 * kStructs) * page + 2 * area + 3 * page;
+  // Low, so that maxevents records from here stay in the user range whatever maxevents is.
+  void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 44), map_size_, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (map == MAP_FAILED) return false;
+  map_ = static_cast<char*>(map);
+  char* at = map_ + page;
+  const auto piece = [&at, page](size_t size, int protection) {
+    char* p = at;
+    at += size + page;
+    return mprotect(p, size, protection) == 0 ? p : nullptr;
+  };
+  paint_ = piece(area, PROT_READ | PROT_WRITE);
+  zeros_ = piece(area, PROT_READ);
+  char* structs[kStructs];
+  for (char*& p : structs) p = piece(page, PROT_READ | PROT_WRITE);
+  shared_ = at;
+  shared_readonly_ = at + 2 * page;
+  if (paint_ == nullptr || zeros_ == nullptr || std::count(structs, structs + kStructs, nullptr) > 0) return false;
+  paint_end_ = paint_ + area;
+  zeros_end_ = zeros_ + area;
+  for (size_t i = 0; i < kStructs; ++i) struct_end_[i] = structs[i] + page;
+  if (mmap(shared_, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+    return false;
+  }
+  // An old size of 0 maps a shared mapping a second time.
+  if (mremap(shared_, 0, page, MREMAP_MAYMOVE | MREMAP_FIXED, shared_readonly_) == MAP_FAILED) return false;
+  if (mprotect(shared_readonly_, page, PROT_READ) != 0) return false;
+  std::memset(paint_, kPaint, area);
+  for (char* p : structs) std::memset(p, 0, page);
+  std::memset(shared_, 0, page);
+  text_.resize(4096);
+  return true;
+}
+
+// Where a struct stands whose bytes, if they can be read, are at `good`. `which` tells the structs of a call apart.
+char* Exec::StructAt(Memory memory, void* good, size_t size, size_t which) {
+  switch (memory.kind()) {
+    case Memory::kGood:
+      break;
+    case Memory::kNull:
+      return nullptr;
+    case Memory::kKernel:
+      return kKernelAddress;
+    case Memory::kUnmapped:
+      return map_;
+    case Memory::kReadonly:
+      std::memcpy(shared_ + 64 * which, good, size);
+      return shared_readonly_ + 64 * which;
+    case Memory::kFault: {
+      if (memory.records() == 0) return struct_end_[which] - std::min<size_t>(4, size / 2);
+      char* p = struct_end_[which] - size;
+      std::memcpy(p, good, size);
+      return p;
+    }
+  }
+  return static_cast<char*>(good);
+}
+
+// Where an output buffer of so many records stands.
+void Exec::OutputAt(Memory memory, size_t record, size_t records, SystemCall* call) {
+  const size_t area = static_cast<size_t>(paint_end_ - paint_);
+  call->room = 0;
+  switch (memory.kind()) {
+    case Memory::kNull:
+      call->buffer = nullptr;
+      return;
+    case Memory::kKernel:
+      call->buffer = kKernelAddress;
+      return;
+    case Memory::kUnmapped:
+      call->buffer = map_;
+      return;
+    case Memory::kReadonly:
+      call->buffer = shared_readonly_;
+      return;
+    case Memory::kFault:
+      if (memory.records() < area / record) {
+        call->room = memory.records() * record;
+        call->buffer = paint_end_ - call->room;
+        return;
+      }
+      [[fallthrough]];
+    case Memory::kGood:
+      call->buffer = paint_;
+      // Two records more than it was told it has: a kernel that writes one too many is caught.
+      call->room = std::min(area, (std::min(records, area / record) + 2) * record);
+  }
+}
+
+// Where the n bytes that are written stand; 8 of them, in *word if nothing else is asked for.
+char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, size_t which) {
+  if (n == 8 && memory.readable(8)) {
+    *word = payload;
+    if (memory.kind() == Memory::kFault && memory.records() > 8) return reinterpret_cast<char*>(word);
+    return StructAt(memory, word, 8, which);
+  }
+  switch (memory.kind()) {
+    case Memory::kNull:
+      return nullptr;
+    case Memory::kKernel:
+      return kKernelAddress;
+    case Memory::kUnmapped:
+      return map_;
+    case Memory::kFault:
+      return zeros_end_ - std::min<size_t>(memory.records(), static_cast<size_t>(zeros_end_ - zeros_));
+    default:
+      return zeros_;
+  }
+}
+
+// The two segments of readv and writev. Those that are read into stand in the two halves of the output area.
+void Exec::SegmentsAt(const Op& op, SystemCall* c) {
+  const bool read = op.call == Call::kReadv;
+  for (size_t i = 0; i < 2; ++i) {
+    const size_t slot = read ? 1 + 2 * i : 1 + 3 * i;
+    const Memory memory = op.mem(slot);
+    const size_t n = op.arg[slot + 1];
+    char* at;
+    if (!read) {
+      at = SourceAt(memory, n, op.arg[slot + 2], &c->words[i], i);
+    } else if (memory.kind() == Memory::kFault && memory.records() < n) {
+      // Only one of them is reached.
+      at = paint_end_ - memory.records();
+    } else {
+      OutputAt(memory.kind() == Memory::kFault ? Memory() : memory, 1, n, c);
+      at = c->buffer;
+      if (at == paint_ && i == 1) at += kMaxBytes / 2;
+    }
+    c->segments[i] = {at, n};
+  }
+  c->buffer = paint_;
+  c->room = 0;
+}
+
+// Looks at the bytes behind the `used` first ones, and paints those again.
+void Exec::CheckPaint(const SystemCall& c, size_t used, Outcome* out) {
+  if (used > 0) std::memset(c.buffer, kPaint, used);
+  const size_t look = std::min(c.room - used, kLookBehind);
+  if (look > 0 && std::memcmp(c.buffer + used, kPainted.data(), look) != 0) [[unlikely]] {
+    out->clobbered = true;
+    std::memset(paint_, kPaint, static_cast<size_t>(paint_end_ - paint_));
+  }
+}
+
+}  // namespace pollux

@@ -1,0 +1,33 @@
+// Pieces of exported programs: a function or a variable that a program's body mentions by name.
+//
+// Each is text in C, and where the dialects differ in how a comparison is said, in C++ for GoogleTest. A program holds
+// those that it mentions and those that they mention, in the order of AllFragments().
+
+#ifndef POLLUX_ORACLE_EXPORT_FRAGMENTS_H_
+#define POLLUX_ORACLE_EXPORT_FRAGMENTS_H_
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace pollux {
+
+struct Fragment {
+  std::string_view name;    // mentioned as a whole word
+  std::string_view c, cpp;  // cpp empty: as in C
+};
+
+// By subject; within one, in the order in which they are defined.
+std::span<const Fragment> MemoryFragments();  // where pointers stand, and what they point to
+std::span<const Fragment> CallFragments();    // making a call, and what is said of its outcome
+std::span<const Fragment> QuotaFragments();   // watches
+std::span<const Fragment> SocketFragments();  // addresses, options, descriptors in messages
+std::span<const Fragment> FileFragments();    // sets, segments, fdinfo, FIFOs
+
+inline std::array<std::span<const Fragment>, 5> AllFragments() {
+  return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments()};
+}
+
+}  // namespace pollux
+
+#endif  // POLLUX_ORACLE_EXPORT_FRAGMENTS_H_

@@ -1,0 +1,184 @@
+// Of exported programs: where pointers stand, and what they point to.
+
+#include "oracle/export_fragments.h"
+
+namespace pollux {
+namespace {
+
+constexpr Fragment kFragments[] = {
+    {"KERNEL", "#define KERNEL ((void *)0xffff800000000000) /* outside the user address range */\n", ""},
+    {"EPIOCSPARAMS", "#define EPIOCSPARAMS 0x40088a01\n", ""},
+    {"EPIOCGPARAMS", "#define EPIOCGPARAMS 0x80088a02\n", ""},
+    {"SET_TICKS", "#define SET_TICKS 0x40085400 /* TFD_IOC_SET_TICKS */\n", ""},
+    {"NOWHERE", "#define NOWHERE ((void *)arena)  /* in the user address range, nothing mapped */\n", ""},
+    {"arena", R"(
+/* Memory that ends: inaccessible | ROOM painted bytes | inaccessible. */
+enum { ROOM = 1 << 20, PAGE = 1 << 16, PAINT = 0xa5 };
+static char *arena;
+
+static void map_arena(void) {
+  arena = (char *)mmap((void *)(1L << 44), ROOM + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (arena == MAP_FAILED || mprotect(arena + PAGE, ROOM, PROT_READ | PROT_WRITE) != 0) exit(2);
+}
+)",
+     ""},
+    {"edge", R"(
+/* `good` bytes, then nothing. */
+static char *edge(size_t good) {
+  char *p = arena + PAGE + ROOM - good;
+  memset(p, PAINT, good);
+  return p;
+}
+)",
+     ""},
+    {"at_edge", R"(
+/* The bytes, then nothing. */
+static void *at_edge(const void *bytes, size_t size) { return memcpy(edge(size), bytes, size); }
+)",
+     ""},
+    {"zeros_at_edge", R"(
+static void *zeros_at_edge(size_t size) { return memset(edge(size), 0, size); }
+)",
+     ""},
+    {"readonly", R"(
+/* The bytes, in a page that cannot be written. */
+static void *readonly(const void *bytes, size_t size) {
+  void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) exit(2);
+  memcpy(p, bytes, size);
+  mprotect(p, PAGE, PROT_READ);
+  return p;
+}
+)",
+     ""},
+    {"zeros", "\nstatic const char zeros[1 << 20] = {0};\n", ""},
+    {"event", R"(
+static struct epoll_event *event(uint32_t events, uint64_t data) {
+  static struct epoll_event e;
+  e.events = events;
+  e.data.u64 = data;
+  return &e;
+}
+)",
+     ""},
+    {"word", R"(
+static uint64_t *word(uint64_t value) {
+  static uint64_t w;
+  w = value;
+  return &w;
+}
+)",
+     ""},
+    {"no_signals", R"(
+static uint64_t *no_signals(void) {
+  static uint64_t none;
+  return &none;
+}
+)",
+     ""},
+    {"timespec", R"(
+static struct timespec *timespec(long long sec, long long nsec) {
+  static struct timespec t;
+  t.tv_sec = sec;
+  t.tv_nsec = nsec;
+  return &t;
+}
+)",
+     ""},
+    {"timeval", R"(
+static struct timeval *timeval(long long sec, long long usec) {
+  static struct timeval t;
+  t.tv_sec = sec;
+  t.tv_usec = usec;
+  return &t;
+}
+)",
+     ""},
+    {"an_integer", "\nstatic int an_integer;\n", ""},
+    {"integer", R"(
+static int *integer(int value) {
+  an_integer = value;
+  return &an_integer;
+}
+)",
+     ""},
+    {"timer", R"(
+static struct itimerspec timer_value;
+
+static struct itimerspec *timer(long long sec, long long nsec, long long interval_sec, long long interval_nsec) {
+  struct itimerspec t;
+  t.it_value.tv_sec = sec;
+  t.it_value.tv_nsec = nsec;
+  t.it_interval.tv_sec = interval_sec;
+  t.it_interval.tv_nsec = interval_nsec;
+  timer_value = t;
+  return &timer_value;
+}
+)",
+     ""},
+    {"uffd_api", R"(
+static struct uffdio_api *uffd_api(void) {
+  static struct uffdio_api a;
+  memset(&a, 0, sizeof a);
+  a.api = UFFD_API;
+  return &a;
+}
+)",
+     ""},
+    {"idle_counter", R"(
+static struct perf_event_attr *idle_counter(void) {
+  static struct perf_event_attr a;
+  memset(&a, 0, sizeof a);
+  a.type = PERF_TYPE_SOFTWARE;
+  a.size = sizeof a;
+  a.config = PERF_COUNT_SW_DUMMY;
+  a.disabled = 1;
+  return &a;
+}
+)",
+     ""},
+    {"expires", R"(
+/* A timer set to the past expires by interrupt, a moment later. */
+static void expires(int fd) {
+  struct pollfd timer_fd;
+  timer_fd.fd = fd;
+  timer_fd.events = POLLIN;
+  poll(&timer_fd, 1, 1000);
+}
+)",
+     ""},
+    {"struct_params", R"(
+struct struct_params {
+  uint32_t usecs;
+  uint16_t budget;
+  uint8_t prefer, pad;
+};
+)",
+     ""},
+    {"params", R"(
+static struct struct_params *params(uint32_t usecs, uint16_t budget, uint8_t prefer, uint8_t pad) {
+  static struct struct_params p;
+  p.usecs = usecs;
+  p.budget = budget;
+  p.prefer = prefer;
+  p.pad = pad;
+  return &p;
+}
+)",
+     ""},
+    {"limit", R"(
+static struct rlimit *limit(unsigned n) {
+  static struct rlimit l;
+  getrlimit(RLIMIT_NOFILE, &l);
+  l.rlim_cur = n;
+  return &l;
+}
+)",
+     ""},
+};
+
+}  // namespace
+
+std::span<const Fragment> MemoryFragments() { return kFragments; }
+
+}  // namespace pollux
