@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ Op Readable(Op op) {
 
 }  // namespace
 
-Bare::Bare(Exec* exec, std::span<const Op> ops) {
+Bare::Bare(Exec* exec, std::span<const Op> ops) : ring_(exec->ring()) {
   // What the ops did, hence the numbers that names stand for and the ops that are no calls.
   exec->Reset();
   Bindings bindings;
@@ -53,31 +54,55 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) {
     exec->Run(resolved, &outcome);
     bindings.Bind(op, outcome);
     if (outcome.kind == Outcome::kSkipped || outcome.kind == Outcome::kBlocked) continue;
-    // An address of one run is nobody's in the next; a message that was received into has no room any more.
-    if (op.call == Call::kConnect || op.call == Call::kRecvfd) continue;
     called.push_back(resolved);
     limited |= op.call == Call::kPrlimit;
   }
-  if (limited) {
-    called.push_back({.call = Call::kPrlimit});
-    called.back().arg[0] = Exec::kTraceLimit;
-  }
+  const std::vector<int> streams(exec->streams().begin(), exec->streams().end());
   exec->Reset();
   // The same once more, call by call.
   Add(SYS_close_range, 3, static_cast<long>(~0u), 0);
-  for (const Op& op : called) {
-    pointed_to_.emplace_back();
-    SystemCall& call = pointed_to_.back();
-    if (!exec->Prepare(Readable(op), &call)) {
-      if (op.call == Call::kFdinfo) AddFdinfo(op.fd(0).number());
-      continue;
-    }
-    if (call.buffer >= exec->output() && call.buffer <= exec->output() + exec->output_size()) {
-      call.arg[1] += OutputArea(exec->output_size()) - exec->output();  // every buffer is argument 1
-    }
-    Add(call.number, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
-  }
+  for (const Op& op : called) AddOp(exec, op);
+  ops_ = called.size();
+  // And what a reset does beside closing all.
+  pointed_to_.emplace_back();
+  pointed_to_.back().option = {{1, 0}, sizeof(linger)};
+  const long now = reinterpret_cast<long>(pointed_to_.back().option.value);
+  for (const int number : streams) Add(SYS_setsockopt, number, SOL_SOCKET, SO_LINGER, now, sizeof(linger));
+  Op limit = {.call = Call::kPrlimit};
+  limit.arg[0] = Exec::kTraceLimit;
+  if (limited) AddOp(exec, limit);
   exec->Reset();
+}
+
+void Bare::AddOp(Exec* exec, const Op& op) {
+  pointed_to_.emplace_back();
+  SystemCall& call = pointed_to_.back();
+  const bool one = exec->Prepare(Readable(op), &call);
+  if (call.buffer >= exec->output() && call.buffer <= exec->output() + exec->output_size()) {
+    call.arg[1] += OutputArea(exec->output_size()) - exec->output();  // every buffer is argument 1
+  }
+  if (op.call == Call::kConnect && call.arg[2] != 0 && op.fd(1).number() >= 0) {
+    sizes_.push_back(sizeof call.address);
+    Add(SYS_getsockname, op.fd(1).number(), call.arg[1], reinterpret_cast<long>(&sizes_.back()));
+  }
+  long number = call.number;
+  if (!one) {
+    switch (op.call) {
+      case Call::kFdinfo:
+        return AddFdinfo(op.fd(0).number());
+      case Call::kFifo:
+        return AddFifo(exec->NewFifo(), op.u32(0));
+      case Call::kUringEpollCtl:
+        number = kRingCtl;
+        break;
+      case Call::kUringEpollWait:
+        number = kRingWait;
+        break;
+      default:
+        return;
+    }
+  }
+  Add(number, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
 }
 
 long Bare::Add(long number, long a, long b, long c, long d, long e, long f) {
@@ -87,19 +112,42 @@ long Bare::Add(long number, long a, long b, long c, long d, long e, long f) {
   return results_.back();
 }
 
+// The ring's answers are -errno; here as a system call's.
+long Bare::MakeByRing(const Flat& f) const {
+  bool blocked = false;
+  const int epfd = static_cast<int>(f.arg[0]);
+  const long result =
+      f.number == kRingCtl
+          ? ring_->EpollCtl(epfd, static_cast<int>(f.arg[1]), static_cast<int>(f.arg[2]),
+                            reinterpret_cast<const void*>(f.arg[3]))
+          : ring_->EpollWait(epfd, reinterpret_cast<void*>(f.arg[1]), static_cast<int>(f.arg[2]), &blocked);
+  if (result >= 0) return result;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
+long Bare::Text(std::string s) {
+  texts_.push_back(std::move(s));
+  return reinterpret_cast<long>(texts_.back().data());
+}
+
 // As Exec reads it, from a table with a free number.
 void Bare::AddFdinfo(int fd) {
-  const auto text = [this](std::string s) {
-    texts_.push_back(std::move(s));
-    return reinterpret_cast<long>(texts_.back().data());
-  };
-  const std::string path = "/proc/thread-self/fdinfo/" + std::to_string(fd);
-  const long info = Add(SYS_openat, AT_FDCWD, text(path), O_RDONLY | O_CLOEXEC);
+  const long info =
+      Add(SYS_openat, AT_FDCWD, Text("/proc/thread-self/fdinfo/" + std::to_string(fd)), O_RDONLY | O_CLOEXEC);
   if (info < 0) return;
-  const long buffer = text(std::string(1 << 16, 0));
+  const long buffer = Text(std::string(1 << 16, 0));
   while (Add(SYS_read, info, buffer, 1 << 16) > 0) {
   }
   Add(SYS_close, info);
+}
+
+// As FifoRoom makes it.
+void Bare::AddFifo(const std::string& path, long flags) {
+  const long fifo = Text(path);
+  Add(SYS_mknodat, AT_FDCWD, fifo, S_IFIFO | 0600, 0);
+  Add(SYS_openat, AT_FDCWD, fifo, O_PATH | flags);
+  Add(SYS_unlinkat, AT_FDCWD, fifo, 0);
 }
 
 size_t Bare::Verify() const {

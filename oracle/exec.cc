@@ -108,6 +108,7 @@ const char* Exec::TakeTable() {
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, &original_mask_);
   signals_taken_ = true;
+  loopback_.Enter(uring_.get());
   return nullptr;
 }
 
@@ -124,8 +125,9 @@ Exec::~Exec() {
 }
 
 void Exec::Reset() {
-  near_timers_ = false;
-  if (loopback_.active()) [[unlikely]]
+  if (!restart_expires_.empty()) timers_.Clear(), restart_expires_.clear(), lost_timers_ = false;
+  const bool inet = loopback_.busy();
+  if (inet) [[unlikely]]
     loopback_.Reset();
   syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
   if (limit_ != kTraceLimit) [[unlikely]] {
@@ -133,6 +135,8 @@ void Exec::Reset() {
     if (highest_limit_ > 4096) Compact();
     highest_limit_ = 0;
   }
+  if (inet) [[unlikely]]
+    loopback_.Renew();
 }
 
 bool Exec::SetLimit(rlim_t soft) {
@@ -172,14 +176,16 @@ void Exec::Run(const Op& op, Outcome* out) {
   if (op.call == Call::kPrlimit && call_.limit.rlim_cur > call_.limit.rlim_max) {
     return Skip("above the hard limit of RLIMIT_NOFILE", out);
   }
+  const bool inet = op.call == Call::kSocket && op.num(0) == AF_INET;
+  if (inet && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
   bool blocked = false;
   const long result = InvokeMarked(call_, &blocked);
-  if (loopback_.active() || op.call == Call::kSocket) [[unlikely]] {
+  if (loopback_.active() || inet) [[unlikely]] {
     if (const char* why = OnLoopback(op, result)) return Skip(why, out);
   }
   out->Clear();
   Collect(op, call_, result, out);
-  AwaitExpiry(op, result);
+  if (op.call == Call::kTimerfdCreate || !restart_expires_.empty()) FollowTimers(op, result);
   if (blocked) [[unlikely]] {
     out->Clear();
     out->kind = Outcome::kBlocked;
@@ -193,15 +199,11 @@ void Exec::RunUring(const Op& op, Outcome* out) {
   const int epfd = op.fd(0).number();
   mark_->Enter();
   if (op.call == Call::kUringEpollCtl) {
-    call_.event.events = op.u32(4);
-    call_.event.data.u64 = op.arg[5];
-    const void* event = StructAt(op.mem(3), &call_.event, sizeof call_.event, 0);
-    const long result = uring_->EpollCtl(epfd, op.num(1), op.fd(2).number(), event);
+    const long result =
+        uring_->EpollCtl(epfd, op.num(1), op.fd(2).number(), reinterpret_cast<const void*>(call_.arg[3]));
     if (result < 0) out->Error(static_cast<Errno>(-result));
   } else {
-    OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), &call_);
-    const long result = uring_->EpollWait(epfd, call_.buffer, op.num(2), &blocked);
-    CollectEvents(call_, result, out);
+    CollectEvents(call_, uring_->EpollWait(epfd, call_.buffer, op.num(2), &blocked), out);
   }
   mark_->Leave();
   if (blocked) out->Clear(), out->kind = Outcome::kBlocked;
@@ -209,29 +211,19 @@ void Exec::RunUring(const Op& op, Outcome* out) {
 
 // What INET sockets need beside the call that has just returned; or why its outcome tells nothing.
 const char* Exec::OnLoopback(const Op& op, long result) {
-  const auto unlimited = [this](auto act) {  // helpers' descriptors count as well
-    const rlim_t limit = limit_, highest = highest_limit_;
-    if (limit < kTraceLimit) SetLimit(kTraceLimit);
-    auto answer = act();
-    if (limit < kTraceLimit) SetLimit(limit);
-    highest_limit_ = highest;
-    return answer;
-  };
-  if (op.call == Call::kSocket) {
-    if (op.num(0) != AF_INET) return nullptr;
-    if (result == -EAFNOSUPPORT) return "no INET sockets";
-    if (result < 0) return nullptr;
-    const int number = static_cast<int>(result);
-    const uint32_t type = op.u32(1) | op.u32(2);
-    const char* why =
-        unlimited([&] { return loopback_.Move(number, static_cast<int>(type), (type & kOCloexec) != 0); });
-    if (why != nullptr) close(number);
-    return why;
-  }
-  if (op.call == Call::kAccept4 && result >= 0) loopback_.Opened(static_cast<int>(result));
+  if (op.call == Call::kSocket && result == -EAFNOSUPPORT) return "no INET sockets";
   if (result == -EADDRINUSE || result == -EADDRNOTAVAIL) return "no port is free";
-  if (Loopback::Sends(op.call)) unlimited([&] { return loopback_.Settle(), 0; });
+  if (!loopback_.Done(op, result)) [[unlikely]]
+    SettleLoopback();
   return nullptr;
+}
+
+void Exec::SettleLoopback() {  // a helper's descriptor counts as well
+  const rlim_t limit = limit_, highest = highest_limit_;
+  if (limit < kTraceLimit) SetLimit(kTraceLimit);
+  loopback_.Settle();
+  if (limit < kTraceLimit) SetLimit(limit);
+  highest_limit_ = highest;
 }
 
 long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {
@@ -249,15 +241,36 @@ long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {
 
 // The expiration of a timer that was set to the past, or restarted with an interval that has passed, is part of the op:
 // it comes by interrupt a moment later. poll(2) on the timer waits for it and changes nothing.
-void Exec::AwaitExpiry(const Op& op, long result) {
+void Exec::FollowTimers(const Op& op, long result) {
+  timers_.Follow(op, result);
   const int fd = op.fd(0).number();
-  if (op.call == Call::kTimerfdSettime) {
-    if (result != 0 || !ExpiresAtOnce(op.u32(1), call_.timer.it_value.tv_sec, call_.timer.it_value.tv_nsec)) return;
-    near_timers_ |= NearInterval(call_.timer.it_interval.tv_sec, call_.timer.it_interval.tv_nsec);
-  } else if (!near_timers_ || (op.call != Call::kRead && op.call != Call::kReadv) || result == -EAGAIN ||
-             !NearPeriodic(fd)) {
-    return;
+  const uint16_t known = timers_.At(fd);
+  bool expires = false;
+  switch (op.call) {
+    case Call::kTimerfdCreate:
+      if (result < 0) return;
+      restart_expires_.push_back(false);
+      return timers_.Put(static_cast<int>(result), static_cast<uint16_t>(restart_expires_.size()));
+    case Call::kRecvfd:
+      // What is done to a description under another number is done to one that is known.
+      timers_.Clear();
+      lost_timers_ = true;
+      return;
+    case Call::kTimerfdSettime: {
+      if (result < 0) return;
+      const timespec &value = call_.timer.it_value, &interval = call_.timer.it_interval;
+      expires = ExpiresAtOnce(op.u32(1), value.tv_sec, value.tv_nsec);
+      if (known != 0) restart_expires_[known - 1] = expires && NearInterval(interval.tv_sec, interval.tv_nsec);
+      break;
+    }
+    case Call::kRead:
+    case Call::kReadv:
+      expires = result != -EAGAIN && (known != 0 ? restart_expires_[known - 1] : lost_timers_ && NearPeriodic(fd));
+      break;
+    default:
+      break;
   }
+  if (!expires) return;
   constexpr int kLongest = 1000;  // ms; a kernel that loses the expiration shows it in what follows
   pollfd timer = {fd, POLLIN, 0};
   const timespec longest = {kLongest / 1000, 0};

@@ -36,6 +36,7 @@
 #include "model/trace.h"
 #include "oracle/fifo_room.h"
 #include "oracle/loopback.h"
+#include "oracle/numbers.h"
 #include "oracle/uring.h"
 
 namespace pollux {
@@ -133,14 +134,19 @@ class Exec {
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 
-  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, io_uring's). Pointers go into
-  // *call, which must stay where it is, and into this Exec's buffers; structs that stand in faulting or read-only
-  // memory share one place.
+  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo; io_uring's, with the arguments of
+  // the call that it stands for). Pointers go into *call, which must stay where it is, and into this Exec's buffers;
+  // structs that stand in faulting or read-only memory share one place.
   bool Prepare(const Op& op, SystemCall* call);
 
   // Where output buffers stand; an inaccessible page follows.
   char* output() const { return paint_; }
   size_t output_size() const { return static_cast<size_t>(paint_end_ - paint_); }
+
+  // For a bare replay: null if there is none; the numbers of the trace's TCP sockets; where fifo(2) makes one.
+  Uring* ring() const { return uring_.get(); }
+  const std::vector<int>& streams() const { return loopback_.streams(); }
+  std::string NewFifo() const { return fifos_.Path(); }
 
   // Was something that this trace has sent delivered out of turn (Loopback::Deferred)?
   bool Deferred() const { return loopback_.Deferred(); }
@@ -169,10 +175,11 @@ class Exec {
   void CollectSets(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
   const char* OnLoopback(const Op& op, long result);
+  void SettleLoopback();
   void Fdinfo(int fd, Outcome* out);
   long OpenFdinfo(int fd);
   long ReadFdinfo(int fd);
-  void AwaitExpiry(const Op& op, long result);
+  void FollowTimers(const Op& op, long result);
   bool NearPeriodic(int fd);
   bool SetLimit(rlim_t soft);
   void Compact();
@@ -196,8 +203,10 @@ class Exec {
   rlimit original_limit_ = {};
   sigset_t original_mask_ = {};
   rlim_t limit_ = 0, highest_limit_ = 0;
-  std::vector<char> text_;    // of fdinfo
-  bool near_timers_ = false;  // the trace has set a timer with a near interval
+  std::vector<char> text_;             // of fdinfo
+  Numbers timers_;                     // one more than its place in restart_expires_
+  std::vector<bool> restart_expires_;  // a timer that was set to expire at once, with a near interval
+  bool lost_timers_ = false;           // one may have come with a message: under an unknown number
   FifoRoom fifos_;
   Loopback loopback_;
 };

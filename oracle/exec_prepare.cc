@@ -321,8 +321,15 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kFdinfo:
     case Call::kWatches:
     case Call::kFifo:
+      return false;
     case Call::kUringEpollCtl:
+      c->event.events = op.u32(4);
+      c->event.data.u64 = op.arg[5];
+      set(kNoCall, fd, op.num(1), op.fd(2).number(), address(StructAt(op.mem(3), &c->event, sizeof c->event, 0)));
+      return false;
     case Call::kUringEpollWait:
+      OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), c);
+      set(kNoCall, fd, address(c->buffer), op.num(2));
       return false;
   }
   return false;

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -261,6 +263,8 @@ TEST(Exec, TheHarnessAndTheMachineAreOutOfBounds) {
         Make(Call::kFcntl, {N(3), kFSetpipeSz, 1 << 30}),
         Make(Call::kOpen, {kRegular, kORdwr}),
         Make(Call::kOpen, {kRegular, 0x40}),  // O_CREAT
+        Make(Call::kReopen, {N(3), 0x40}),
+        Make(Call::kReopen, {N(3), 3}),
         Make(Call::kMemfdCreate, {4}),
         Make(Call::kPrlimit, {static_cast<uint64_t>(-1)}),
         Make(Call::kPrlimit, {0x7fffffff}),
@@ -372,6 +376,84 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
   });
 }
 
+// --- Timers and sockets ----------------------------------------------------------------------------------------------
+
+// A read waits for the next expiration of a timer that it restarts, whose interval has passed, and for no other.
+TEST(Exec, AReadWaitsForATimerThatItRestarts) {
+  OnThread([](Exec& exec) {
+    constexpr uint64_t kFar = 2000000000;
+    ASSERT_EQ(Value(exec, Call::kTimerfdCreate, {kClockMonotonic, kONonblock}), 3);
+    ASSERT_EQ(Value(exec, Call::kDup, {N(3)}), 4);
+    const auto settime = [&](int fd, uint64_t sec, uint64_t nsec) {
+      return Value(exec, Call::kTimerfdSettime, {N(fd), 0, sec, nsec, 0, 1});
+    };
+    ASSERT_EQ(settime(4, 0, 1), 0);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(Value(exec, Call::kRead, {N(3), kGood, 8}), 8);
+    if (Value(exec, Call::kTimerfdTicks, {N(3), 5}) != 0) GTEST_SKIP() << "no CONFIG_CHECKPOINT_RESTORE";
+    const auto start = std::chrono::steady_clock::now();
+    constexpr int kReads = 30;  // a second each, if they wait
+    for (int i = 0; i < kReads; ++i) {
+      ASSERT_EQ(settime(3, i % 2 == 0 ? 0 : kFar, 0), 0);
+      ASSERT_EQ(Value(exec, Call::kTimerfdTicks, {N(4), 5}), 0);
+      EXPECT_EQ(Value(exec, Call::kRead, {N(4), kGood, 4}), -kEINVAL);
+      EXPECT_EQ(Value(exec, Call::kRead, {N(3), kGood, 8}), 8);
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(kReads));
+  });
+}
+
+// Which network namespace the thread is in, or "".
+std::string Namespace() {
+  char name[64];
+  const ssize_t n = readlink("/proc/thread-self/ns/net", name, sizeof name);
+  return std::string(name, static_cast<size_t>(std::max<ssize_t>(n, 0)));
+}
+
+TEST(Exec, TheThreadIsInANetworkNamespaceOfItsOwnWhileItExecutes) {
+  std::thread([] {
+    const std::string before = Namespace();
+    std::string why;
+    auto exec = Exec::Open(nullptr, &why);
+    ASSERT_NE(exec, nullptr) << why;
+    const Outcome socket = Do(*exec, Call::kSocket, {kAfInet, kSockStream});
+    if (socket.kind == Outcome::kSkipped) GTEST_SKIP() << socket.note;
+    EXPECT_NE(before, Namespace());
+    exec = nullptr;
+    EXPECT_EQ(before, Namespace());
+  }).join();
+}
+
+// Nothing is under way when an op has returned, also where descriptors have moved to other numbers.
+TEST(Exec, WhatWasSentOverLoopbackHasArrived) {
+  OnThread([](Exec& exec) {
+    const auto value = [&exec](Call call, std::initializer_list<uint64_t> args) { return Value(exec, call, args); };
+    const Outcome socket = Do(exec, Call::kSocket, {kAfInet, kSockStream});
+    if (socket.kind == Outcome::kSkipped) GTEST_SKIP() << socket.note;
+    for (int i = 0; i < 200; ++i) {
+      exec.Reset();
+      ASSERT_EQ(value(Call::kSocket, {kAfInet, kSockStream}), 3);
+      ASSERT_EQ(value(Call::kListen, {N(3), 8}), 0);
+      ASSERT_EQ(value(Call::kSocket, {kAfInet, kSockStream, kONonblock}), 4);
+      ASSERT_EQ(value(Call::kDup, {N(4)}), 5);
+      ASSERT_EQ(value(Call::kPrlimit, {8}), 0);
+      ASSERT_EQ(value(Call::kConnect, {N(5), N(3)}), -kEINPROGRESS);
+      ASSERT_EQ(value(Call::kAccept4, {N(3), kONonblock}), 6);
+      ASSERT_EQ(value(Call::kDup2, {N(4), N(7)}), 7);
+      ASSERT_EQ(value(Call::kWritev, {N(7), kGood, 1, 0, kGood, 2, 0, kGood}), 3);
+      ASSERT_EQ(value(Call::kRead, {N(6), kGood, 8}), 3);
+      ASSERT_EQ(value(Call::kShutdown, {N(5), kShutWr}), 0);
+      ASSERT_EQ(value(Call::kRead, {N(6), kGood, 8}), 0);
+      ASSERT_EQ(value(Call::kSocket, {kAfInet, kSockDgram, kONonblock}), -kEMFILE);
+      ASSERT_EQ(value(Call::kClose, {N(4)}), 0);
+      ASSERT_EQ(value(Call::kSocket, {kAfInet, kSockDgram, kONonblock}), 4);
+      ASSERT_EQ(value(Call::kBind, {N(4)}), 0);
+      ASSERT_EQ(value(Call::kConnect, {N(4), N(4)}), 0);
+      ASSERT_EQ(value(Call::kSend, {N(4), kGood, 1}), 1);
+      ASSERT_EQ(value(Call::kRecv, {N(4), kGood, 8}), 1);
+    }
+  });
+}
+
 // --- Bare calls ------------------------------------------------------------------------------------------------------
 
 TEST(Bare, MakesTheSameCallsAgainAndAgain) {
@@ -408,10 +490,44 @@ TEST(Bare, MakesTheSameCallsAgainAndAgain) {
       bare.Replay();
       EXPECT_EQ(bare.Verify(), bare.calls());
     }
+    EXPECT_EQ(bare.ops(), 17u);
     // A checked run finds its buffers untouched.
     exec.Reset();
     ReadyEpoll(exec, 2);
     EXPECT_FALSE(Do(exec, Call::kEpollWait, {N(3), kGood, 8, 0}).clobbered);
+  });
+}
+
+// Ops that are more than a call, and addresses that are others each time.
+TEST(Bare, ReplaysSocketsFifosAndTheRing) {
+  OnThread([](Exec& exec) {
+    const auto out = [](uint32_t op) { return Fd::Output(op, 0).bits(); };
+    const std::vector<Op> ops = {
+        Make(Call::kSocket, {kAfUnix, kSockStream}),  // 0
+        Make(Call::kBind, {out(0)}),
+        Make(Call::kListen, {out(0), 8}),
+        Make(Call::kSocket, {kAfUnix, kSockStream, kONonblock}),  // 3
+        Make(Call::kConnect, {out(3), out(0)}),
+        Make(Call::kAccept4, {out(0), kONonblock}),  // 5
+        Make(Call::kSendfd, {out(3), out(0)}),
+        Make(Call::kRecvfd, {out(5)}),
+        Make(Call::kConnect, {out(3), N(-1)}),
+        Make(Call::kFifo),                      // 9
+        Make(Call::kReopen, {out(9), kORdwr}),  // 10
+        Make(Call::kWrite, {out(10), kGood, 1}),
+        Make(Call::kEpollCreate1),  // 12
+        Make(Call::kUringEpollCtl, {out(12), kCtlAdd, out(10), kGood, kIn, 1}),
+        Make(Call::kUringEpollWait, {out(12), kGood, 1}),
+        Make(Call::kSocket, {kAfInet, kSockStream}),  // 15
+        Make(Call::kBind, {out(15)}),
+        Make(Call::kListen, {out(15), 8}),
+        Make(Call::kSocket, {kAfInet, kSockStream, kONonblock}),  // 18
+        Make(Call::kConnect, {out(18), out(15)}),
+        Make(Call::kConnect, {out(18), out(15)}),
+        Make(Call::kSend, {out(18), kGood, 1}),
+    };
+    const Bare bare(&exec, ops);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(bare.Verify(), bare.calls());
   });
 }
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #ifndef SYS_fsopen
 #define SYS_fsopen 430
@@ -79,13 +78,16 @@ void FifoRoom::Start() {
 long FifoRoom::Open(int flags) {
   if (process_ != getpid()) Start();
   if (mount_ < 0) return mount_;
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/fd/%d/fifo", tid_, mount_);
-  if (mknod(path, S_IFIFO | 0600, 0) != 0) return -errno;
-  const int fifo = open(path, O_PATH | flags);
+  const std::string path = Path();
+  if (mknod(path.c_str(), S_IFIFO | 0600, 0) != 0) return -errno;
+  const int fifo = open(path.c_str(), O_PATH | flags);
   const int error = errno;
-  unlink(path);
+  unlink(path.c_str());
   return fifo < 0 ? -error : fifo;
+}
+
+std::string FifoRoom::Path() const {
+  return "/proc/self/task/" + std::to_string(tid_) + "/fd/" + std::to_string(mount_) + "/fifo";
 }
 
 }  // namespace pollux

@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <string>
 #include <thread>
 
 namespace pollux {
@@ -23,6 +24,8 @@ class FifoRoom {
 
   // An O_PATH descriptor of a new FIFO without a name, or -errno. The first call in a process starts the thread.
   long Open(int flags);
+  // Where it is made, for as long as this is there.
+  std::string Path() const;
 
  private:
   void Start();

@@ -2,6 +2,7 @@
 
 #include <linux/io_uring.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@ namespace {
 
 constexpr uint8_t kOpEpollWait = 59;                // IORING_OP_EPOLL_WAIT, 6.15
 constexpr unsigned kRegisterRing = 20;              // IORING_REGISTER_RING_FDS, 5.18
+constexpr unsigned kUnregisterRing = 21;            // IORING_UNREGISTER_RING_FDS
+constexpr unsigned kRegisterByIndex = 1u << 31;     // IORING_REGISTER_USE_REGISTERED_RING, 6.3
 constexpr unsigned kEnterRegisteredRing = 1u << 4;  // IORING_ENTER_REGISTERED_RING
 constexpr uint64_t kRequest = 1, kCancel = 2;       // user_data
 
@@ -42,10 +45,13 @@ std::unique_ptr<Uring> Uring::Open() {
     uint32_t offset, reserved;
     uint64_t data;
   } update = {UINT32_MAX, 0, static_cast<uint64_t>(fd)};
+  // One place for a socket that is kept.
+  const int empty = -1;
+  syscall(SYS_io_uring_register, fd, IORING_REGISTER_FILES, &empty, 1);
   const long registered = syscall(SYS_io_uring_register, fd, kRegisterRing, &update, 1);
   close(fd);
+  if (registered == 1) ring->registered_ = static_cast<int>(update.offset);
   if (ring->rings_ == nullptr || ring->entries_ == nullptr || registered != 1) return nullptr;
-  ring->registered_ = update.offset;
   ring->sq_tail_ = p.sq_off.tail, ring->sq_array_ = p.sq_off.array, ring->sq_mask_ = *ring->At(p.sq_off.ring_mask);
   ring->cq_head_ = p.cq_off.head, ring->cq_tail_ = p.cq_off.tail, ring->cq_mask_ = *ring->At(p.cq_off.ring_mask);
   ring->cqes_ = p.cq_off.cqes;
@@ -53,6 +59,11 @@ std::unique_ptr<Uring> Uring::Open() {
 }
 
 Uring::~Uring() {
+  if (registered_ >= 0) {
+    io_uring_rsrc_update update = {static_cast<uint32_t>(registered_), 0, 0};
+    // Linux before 6.3 needs a number for it, and keeps the ring until the thread ends.
+    syscall(SYS_io_uring_register, registered_, kUnregisterRing | kRegisterByIndex, &update, 1);
+  }
   if (rings_ != nullptr) munmap(rings_, rings_size_);
   if (entries_ != nullptr) munmap(entries_, entries_size_);
 }
@@ -66,14 +77,27 @@ long Uring::EpollWait(int epfd, void* events, int maxevents, bool* blocked) {
   return Submit(kOpEpollWait, epfd, 0, reinterpret_cast<uint64_t>(events), static_cast<uint32_t>(maxevents), blocked);
 }
 
-void Uring::Push(uint8_t opcode, int fd, uint64_t offset, uint64_t address, uint32_t length, uint64_t user_data) {
+void Uring::Push(const io_uring_sqe& entry) {
   const uint32_t tail = *At(sq_tail_), slot = tail & sq_mask_;
+  std::memcpy(entries_ + slot * sizeof entry, &entry, sizeof entry);
+  At(sq_array_)[slot] = slot;
+  __atomic_store_n(At(sq_tail_), tail + 1, __ATOMIC_RELEASE);
+}
+
+void Uring::Push(uint8_t opcode, int fd, uint64_t offset, uint64_t address, uint32_t length, uint64_t user_data) {
   io_uring_sqe sqe;
   std::memset(&sqe, 0, sizeof sqe);
   sqe.opcode = opcode, sqe.fd = fd, sqe.off = offset, sqe.addr = address, sqe.len = length, sqe.user_data = user_data;
-  std::memcpy(entries_ + slot * sizeof sqe, &sqe, sizeof sqe);
-  At(sq_array_)[slot] = slot;
-  __atomic_store_n(At(sq_tail_), tail + 1, __ATOMIC_RELEASE);
+  Push(sqe);
+}
+
+// An operation on the kept socket, which never waits.
+void Uring::PushKept(uint8_t opcode) {
+  io_uring_sqe sqe;
+  std::memset(&sqe, 0, sizeof sqe);
+  sqe.opcode = opcode, sqe.flags = IOSQE_FIXED_FILE, sqe.fd = 0;
+  sqe.addr = reinterpret_cast<uint64_t>(&byte_), sqe.len = 1, sqe.msg_flags = MSG_DONTWAIT;
+  Push(sqe);
 }
 
 long Uring::Enter(unsigned submit, unsigned wait) {
@@ -89,6 +113,37 @@ bool Uring::Pop(uint64_t* user_data, long* result) {
   *user_data = cqe.user_data, *result = cqe.res;
   __atomic_store_n(At(cq_head_), head + 1, __ATOMIC_RELEASE);
   return true;
+}
+
+bool Uring::Keep(int fd) {
+  const int32_t number = fd;
+  Push(IORING_OP_FILES_UPDATE, -1, 0, reinterpret_cast<uint64_t>(&number), 1, kRequest);
+  long entered;
+  do entered = Enter(1, 0);
+  while (entered == -EINTR);
+  if (entered != 1) return false;
+  uint64_t user_data = 0;
+  long result = 0;
+  while (!Pop(&user_data, &result)) Enter(0, 1);
+  return result == 1;
+}
+
+bool Uring::RoundTrip() {
+  PushKept(IORING_OP_SEND);
+  PushKept(IORING_OP_RECV);
+  if (Enter(2, 2) != 2) return false;  // neither waits: both are complete
+  uint64_t user_data = 0;
+  long first = 0, second = 0;
+  Pop(&user_data, &first), Pop(&user_data, &second);
+  return first == 1 && second == 1;
+}
+
+void Uring::Drain() {
+  uint64_t user_data = 0;
+  for (long received = 1; received == 1;) {
+    PushKept(IORING_OP_RECV);
+    if (Enter(1, 1) != 1 || !Pop(&user_data, &received)) return;
+  }
 }
 
 long Uring::Submit(uint8_t opcode, int fd, uint64_t offset, uint64_t address, uint32_t length, bool* blocked) {

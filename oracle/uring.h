@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <memory>
 
+struct io_uring_sqe;
+
 namespace pollux {
 
 class Uring {
@@ -25,16 +27,27 @@ class Uring {
   long EpollCtl(int epfd, int op, int fd, const void* event);
   long EpollWait(int epfd, void* events, int maxevents, bool* blocked);
 
+  // Keeps a connected datagram socket without a number, instead of the one kept before; -1: none. False where it
+  // cannot.
+  bool Keep(int fd);
+  // Has the kept socket send a byte and then receive one, without a wait, in one system call: did a byte come?
+  bool RoundTrip();
+  // Receives what has come since.
+  void Drain();
+
  private:
   Uring() = default;
   long Submit(uint8_t opcode, int fd, uint64_t offset, uint64_t address, uint32_t length, bool* blocked);
+  void Push(const io_uring_sqe& entry);
   void Push(uint8_t opcode, int fd, uint64_t offset, uint64_t address, uint32_t length, uint64_t user_data);
+  void PushKept(uint8_t opcode);
   long Enter(unsigned submit, unsigned wait);
   bool Pop(uint64_t* user_data, long* result);
   uint32_t* At(uint32_t offset) { return reinterpret_cast<uint32_t*>(rings_ + offset); }
 
-  uint32_t registered_ = 0;
+  int registered_ = -1;  // its index with the thread
   char *rings_ = nullptr, *entries_ = nullptr;
+  char byte_ = 0;  // sent and received
   size_t rings_size_ = 0, entries_size_ = 0;
   uint32_t sq_tail_ = 0, sq_mask_ = 0, sq_array_ = 0, cq_head_ = 0, cq_tail_ = 0, cq_mask_ = 0, cqes_ = 0;
 };
