@@ -56,6 +56,8 @@ struct Summary {
   uint64_t traces = 0, ops = 0;
   std::vector<Finding> findings;  // reproduced
   std::vector<Finding> unreproducible;
+  uint64_t exact = 0;                      // ops that did the one thing that was allowed
+  std::map<std::string, uint64_t> by_set;  // ops that did one of several things, by why
   std::map<std::string, uint64_t> inconclusive, skipped;
   size_t rules_hit = 0, rules_total = 0;
   std::vector<TypeRules> type_rules;  // of CampaignOptions::only

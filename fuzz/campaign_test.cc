@@ -66,6 +66,20 @@ TEST(Campaign, AModelConformsToItself) {
   EXPECT_EQ(ExitStatus(*s, {}), 0);
 }
 
+TEST(Campaign, VerdictsAreCountedByWhetherOneValueWasAllowed) {
+  TempFolder folder;
+  const absl::StatusOr<Summary> s = RunCampaign(Quick(folder, "model:linux-6.18"));
+  ASSERT_TRUE(s.ok()) << s.status();
+  uint64_t by_set = 0;
+  for (const auto& [reason, count] : s->by_set) by_set += count;
+  EXPECT_EQ(s->exact + by_set, s->ops);
+  EXPECT_GT(s->by_set.at("kcmp: which of two files comes first"), 0u);
+  const nlohmann::json json = nlohmann::json::parse(ToJson(*s));
+  EXPECT_EQ(json["exact"], s->exact);
+  EXPECT_EQ(json["by_set"], nlohmann::json(s->by_set));
+  EXPECT_NE(ToText(*s).find(" exact, " + std::to_string(by_set) + " by set\n"), std::string::npos) << ToText(*s);
+}
+
 TEST(Campaign, FindsWhatAnotherReleaseDoesAndSaysSo) {
   TempFolder folder;
   CampaignOptions o = Quick(folder, "model:linux-6.1");

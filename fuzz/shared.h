@@ -9,6 +9,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
 
 #include "fuzz/generator.h"
 #include "oracle/checker.h"
@@ -33,6 +36,32 @@ struct Report {
   StoredTrace trace;  // ends with the diverging op
 };
 
+// How often, by reason. What has no place any more is not counted.
+struct SharedTally {
+  struct Entry {
+    char reason[120] = {};
+    std::atomic<uint64_t> count{0};
+  };
+  std::array<Entry, 32> entries;
+  std::atomic<uint32_t> size{0};
+
+  void Add(const char* reason, uint64_t n) {
+    const uint32_t known = size.load(std::memory_order_relaxed);
+    for (uint32_t i = 0; i < known; ++i) {
+      if (std::strncmp(entries[i].reason, reason, sizeof entries[i].reason - 1) != 0) continue;
+      entries[i].count.fetch_add(n, std::memory_order_relaxed);
+      return;
+    }
+    if (known == entries.size()) return;
+    std::strncpy(entries[known].reason, reason, sizeof entries[known].reason - 1);
+    entries[known].count.store(n, std::memory_order_relaxed);
+    size.store(known + 1, std::memory_order_release);
+  }
+  void AddTo(std::map<std::string, uint64_t>* sums) const {
+    for (uint32_t i = 0; i < size.load(std::memory_order_acquire); ++i) (*sums)[entries[i].reason] += entries[i].count;
+  }
+};
+
 struct WorkerBlock {
   enum State : uint32_t { kStarting, kRunning, kFinished, kUnavailable };
   std::atomic<uint32_t> state{kStarting};
@@ -43,15 +72,10 @@ struct WorkerBlock {
   StoredTrace current;
 
   // Counts, over all lives of the worker.
-  std::atomic<uint64_t> traces{0}, ops{0};
+  std::atomic<uint64_t> traces{0}, ops{0}, exact{0};
   std::atomic<uint64_t> inconclusive[8] = {};  // by Reason
   std::atomic<uint8_t> rules[kRules] = {};     // 1: held at least once
-  struct Skip {
-    char reason[120] = {};
-    std::atomic<uint64_t> count{0};
-  };
-  std::array<Skip, 32> skips;
-  std::atomic<uint32_t> skip_count{0};
+  SharedTally skips, sets;
 
   // A ring of reports, from the worker to the supervisor.
   static constexpr uint32_t kReports = 8;

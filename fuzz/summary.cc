@@ -21,6 +21,8 @@ std::string ToJson(const Summary& s) {
                                  {"ops", s.ops},
                                  {"ops_per_second", s.ops_per_second()},
                                  {"divergences", divergences},
+                                 {"exact", s.exact},
+                                 {"by_set", s.by_set},
                                  {"inconclusive", s.inconclusive},
                                  {"skipped", s.skipped},
                                  {"rules_hit", s.rules_hit},
@@ -48,6 +50,10 @@ std::string ToText(const Summary& s) {
   };
   list("divergence: ", s.findings, false);
   list("not reproducible: ", s.unreproducible, true);
+  uint64_t by_set = 0;
+  for (const auto& [reason, n] : s.by_set) by_set += n;
+  absl::StrAppend(&text, "verdicts: ", s.exact, " exact, ", by_set, " by set\n");
+  for (const auto& [reason, n] : s.by_set) absl::StrAppend(&text, "by set: ", n, " ", reason, "\n");
   for (const auto& [reason, n] : s.inconclusive) absl::StrAppend(&text, "inconclusive: ", n, " ", reason, "\n");
   for (const auto& [reason, n] : s.skipped) absl::StrAppend(&text, "skipped: ", n, " ", reason, "\n");
   for (const TypeRules& t : s.type_rules) {

@@ -390,7 +390,9 @@ class Supervisor {
           summary_.inconclusive[std::string(ReasonName(static_cast<Reason>(r)))] += n;
         }
       }
-      for (uint32_t i = 0; i < b.skip_count.load(); ++i) summary_.skipped[b.skips[i].reason] += b.skips[i].count.load();
+      summary_.exact += b.exact.load();
+      b.sets.AddTo(&summary_.by_set);
+      b.skips.AddTo(&summary_.skipped);
     }
     findings_.Report(*shared_.get(), &summary_);
   }

@@ -70,6 +70,8 @@ class Runner {
   Summary& Finish(double seconds) {
     summary_.seconds = seconds;
     summary_.ops = checker_.ops_run();
+    summary_.exact = checker_.exact();
+    for (const auto& [reason, count] : checker_.sets()) summary_.by_set[reason] += count;
     for (const auto& [reason, count] : checker_.skips()) summary_.skipped[reason] += count;
     for (const uint8_t hit : model_->rules().hits()) summary_.rules_hit += hit;
     return summary_;

@@ -63,7 +63,8 @@ class Worker {
         mutator_(&generator_),
         random_(options.seed),
         corpus_(options.corpus),
-        base_ops_(block->ops.load()) {
+        base_ops_(block->ops.load()),
+        base_exact_(block->exact.load()) {
     check_.never_block = true;
     check_.progress = &block->progress;
     LoadCorpus();
@@ -217,28 +218,9 @@ class Worker {
   void PublishCounts() {
     block_->traces.store(block_->traces.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     block_->ops.store(base_ops_ + checker_.ops_run(), std::memory_order_relaxed);
-    if (checker_.skipped() == skipped_) return;
-    skipped_ = checker_.skipped();
-    skips_.resize(checker_.skips().size());
-    for (size_t i = 0; i < skips_.size(); ++i) {
-      const auto& [reason, count] = checker_.skips()[i];
-      AddSkip(reason, count - skips_[i]);
-      skips_[i] = count;
-    }
-  }
-
-  void AddSkip(const char* reason, uint64_t count) {
-    const uint32_t known = block_->skip_count.load(std::memory_order_relaxed);
-    for (uint32_t i = 0; i < known; ++i) {
-      WorkerBlock::Skip& skip = block_->skips[i];
-      if (std::strncmp(skip.reason, reason, sizeof skip.reason - 1) != 0) continue;
-      skip.count.fetch_add(count, std::memory_order_relaxed);
-      return;
-    }
-    if (known == block_->skips.size()) return;
-    std::strncpy(block_->skips[known].reason, reason, sizeof block_->skips[known].reason - 1);
-    block_->skips[known].count.store(count, std::memory_order_relaxed);
-    block_->skip_count.store(known + 1, std::memory_order_release);
+    block_->exact.store(base_exact_ + checker_.exact(), std::memory_order_relaxed);
+    skips_.Publish(checker_.skipped(), checker_.skips(), &block_->skips);
+    sets_.Publish(checker_.by_set(), checker_.sets(), &block_->sets);
   }
 
   void PublishRules() {
@@ -247,6 +229,22 @@ class Worker {
       if (hits[r] != 0) block_->rules[r].store(1, std::memory_order_relaxed);
     }
   }
+
+  // What of a tally the supervisor knows.
+  struct Published {
+    uint64_t sum = 0;
+    std::vector<uint64_t> counts;
+
+    void Publish(uint64_t now, const Tally& tally, SharedTally* shared) {
+      if (now == sum) return;
+      sum = now;
+      counts.resize(tally.size());
+      for (size_t i = 0; i < tally.size(); ++i) {
+        shared->Add(tally[i].first, tally[i].second - counts[i]);
+        counts[i] = tally[i].second;
+      }
+    }
+  };
 
   struct Seen {
     uint64_t count = 0;
@@ -272,8 +270,8 @@ class Worker {
   std::vector<Op> ops_, other_, run_;
   std::string given_;  // the input last made, and what it says
   std::vector<Op> given_ops_;
-  uint64_t base_ops_, run_count_ = 0, skipped_ = 0;
-  std::vector<uint64_t> skips_;
+  uint64_t base_ops_, base_exact_, run_count_ = 0;
+  Published skips_, sets_;
 };
 
 // libFuzzer speaks on descriptor 2, of itself only. What others have to say goes to descriptor 1.

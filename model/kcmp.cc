@@ -6,10 +6,16 @@
 
 namespace pollux {
 
+// kcmp_ptr()
+void Model::KcmpFound(bool same, Outcome* out) {
+  out->Value(same ? 0 : 1);
+  if (!same) out->among = "kcmp: which of two files comes first";
+}
+
 void Model::KcmpFile(const Op& op, Outcome* out) {
   const Id a = FileAt(op.num(0)), b = FileAt(op.num(1));
   if (rules_(Rule::kFdBad, a == kNil || b == kNil)) return out->Error(kEBADF);
-  out->Value(rules_(Rule::kKcmpSame, a == b, a) ? 0 : 1);
+  KcmpFound(rules_(Rule::kKcmpSame, a == b, a), out);
 }
 
 // kcmp_epoll_target(): the item is the one numbered `toff` of those under that number, closed or not (R1.10).
@@ -34,7 +40,7 @@ void Model::KcmpTfd(const Op& op, Outcome* out) {
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "kcmp: the order of a number's items is that of addresses";
     return;
   }
-  out->Value(rules_(Rule::kKcmpSame, file == target, target) ? 0 : 1);
+  KcmpFound(rules_(Rule::kKcmpSame, file == target, target), out);
 }
 
 }  // namespace pollux

@@ -214,6 +214,7 @@ class Model {
   // kcmp.cc
   void KcmpFile(const Op& op, Outcome* out);
   void KcmpTfd(const Op& op, Outcome* out);
+  static void KcmpFound(bool same, Outcome* out);
 
   // eventfd.cc
   void EventfdCreate(const Op& op, Outcome* out);

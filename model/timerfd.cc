@@ -123,7 +123,11 @@ void Model::TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out
   // copy_to_iter(): what could be copied is the result.
   if (rules_(Rule::kTimerfdReadPartial, room < 8)) return out->Value(room);
   out->Value(8);
-  if (!expires) out->has_payload = true, out->payload = ticks;
+  if (expires) {
+    out->among = "timerfd: how often a periodic timer has expired";
+  } else {
+    out->has_payload = true, out->payload = ticks;
+  }
 }
 
 }  // namespace pollux

@@ -48,11 +48,13 @@ struct Outcome {
   uint64_t payload = 0;
   std::vector<Record> records;
   const char* note = nullptr;  // kSkipped: why (static storage). Not compared, printed as a comment.
+  // Of an allowed outcome: it stands for a set of values, and why (static storage). Not compared.
+  const char* among = nullptr;
 
   // Back to "returned 0", keeping the records' storage.
   void Clear() {
     kind = kValues, nvalues = 1, has_payload = false, clobbered = false, error = kOK;
-    value[0] = value[1] = value[2] = value[3] = 0, payload = 0, note = nullptr;
+    value[0] = value[1] = value[2] = value[3] = 0, payload = 0, note = among = nullptr;
     records.clear();
   }
   void Value(int64_t v) { Clear(), value[0] = v; }

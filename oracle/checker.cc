@@ -151,6 +151,16 @@ Rule LastDecision(const Rules& rules) {
   return n == 0 ? Rule::kNone : rules.trail(n - 1);
 }
 
+void Count(const char* why, Tally* tally) {
+  for (auto& [reason, count] : *tally) {
+    if (reason == why) {
+      ++count;
+      return;
+    }
+  }
+  tally->emplace_back(why, 1);
+}
+
 }  // namespace
 
 Checker::Checker(Target* target, Model* model) : target_(target), model_(model) {
@@ -225,6 +235,8 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
         unexpected_.push_back(i);
         Rewind(*ops, i);
         why = observed_.note == nullptr ? "the target cannot do this op" : observed_.note;
+      } else if (allowed_.among != nullptr) [[unlikely]] {
+        FromSet(allowed_.among);
       }
     }
     if (why != nullptr) [[unlikely]]
@@ -246,8 +258,12 @@ bool Checker::Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std
     op.arg[0] = Fd::Literal(number).bits();
     model_->Run(op, &allowed_);
     target_->Run(op, &observed_);
+    if (observed_.kind == Outcome::kSkipped) continue;
     ++ops_run_;
-    if (Agrees(allowed_, observed_) || observed_.kind == Outcome::kSkipped) continue;
+    if (Agrees(allowed_, observed_)) {
+      if (allowed_.among != nullptr) FromSet(allowed_.among);
+      continue;
+    }
     const Op resolved = op;
     op.arg[0] = Spelled(std::span(*ops).first(after), bindings_, number).bits();
     Insert(ops, after, op);
@@ -262,17 +278,17 @@ void Checker::Skip(const char* why) {
   observed_.kind = Outcome::kSkipped;
   observed_.note = why;
   ++skipped_;
-  for (auto& [reason, count] : skips_) {
-    if (reason == why) {
-      ++count;
-      return;
-    }
-  }
-  skips_.emplace_back(why, 1);
+  Count(why, &skips_);
+}
+
+void Checker::FromSet(const char* why) {
+  ++by_set_;
+  Count(why, &sets_);
 }
 
 void Checker::Diverged(std::span<const Op> ops, size_t at, const Op& op, Verdict* verdict,
                        std::vector<Outcome>* outcomes) {
+  ++diverged_;
   verdict->value = Verdict::kDiverges;
   verdict->op = at;
   verdict->observed = observed_;

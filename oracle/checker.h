@@ -73,6 +73,9 @@ struct CheckOptions {
   volatile uint32_t* progress = nullptr;
 };
 
+// How often, by reason (static strings).
+using Tally = std::vector<std::pair<const char*, uint64_t>>;
+
 class Checker {
  public:
   // Neither is owned. The model must have the target's profile and facts, or be a planted judge.
@@ -84,9 +87,12 @@ class Checker {
   Verdict Run(std::vector<Op>* ops, const CheckOptions& options = {}, std::vector<Outcome>* outcomes = nullptr);
 
   uint64_t ops_run() const { return ops_run_; }  // executed by the target
-  uint64_t skipped() const { return skipped_; }
-  // How often ops were left out, by reason (static strings).
-  const std::vector<std::pair<const char*, uint64_t>>& skips() const { return skips_; }
+  // Of those, how many did the one thing that is allowed, and how many one of a set.
+  uint64_t exact() const { return ops_run_ - by_set_ - diverged_; }
+  uint64_t by_set() const { return by_set_; }
+  const Tally& sets() const { return sets_; }
+  uint64_t skipped() const { return skipped_; }  // left out
+  const Tally& skips() const { return skips_; }
 
  private:
   enum class Observe { kNever, kAtEnd, kAlways };
@@ -94,6 +100,7 @@ class Checker {
   // Compares the fdinfo of every open epoll; true if one differs, which then stands in `ops` behind op `after` - 1.
   bool Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes);
   void Skip(const char* why);
+  void FromSet(const char* why);
   // Brings the model back to where it stood before op `upto`.
   void Rewind(std::span<const Op> ops, size_t upto);
   void Diverged(std::span<const Op> ops, size_t at, const Op& op, Verdict* verdict, std::vector<Outcome>* outcomes);
@@ -106,8 +113,8 @@ class Checker {
   Rule previous_ = Rule::kNone;     // what decided the op before: an fdinfo that differs is its doing
   std::vector<size_t> unexpected_;  // ops of this trace that the target refused on its own
   std::vector<int32_t> instances_;
-  std::vector<std::pair<const char*, uint64_t>> skips_;
-  uint64_t ops_run_ = 0, skipped_ = 0;
+  Tally skips_, sets_;
+  uint64_t ops_run_ = 0, skipped_ = 0, by_set_ = 0, diverged_ = 0;
 };
 
 // Judges recorded outcomes; no target. ops[i] did outcomes[i]. Ops without an outcome are not judged.

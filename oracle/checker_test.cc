@@ -30,7 +30,7 @@ class CheckerTest : public testing::Test {
   Model model_;
   std::vector<Op> ops_;
   std::vector<Outcome> outcomes_;
-  std::vector<std::pair<const char*, uint64_t>> skips_;
+  Tally skips_;
 };
 
 constexpr std::string_view kEdge = R"(

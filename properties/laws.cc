@@ -108,12 +108,6 @@ std::string Story(const Side& side, const std::vector<Op>& ops, const std::vecto
   return "on " + side.name + ":\n" + Print(trace, outcomes);
 }
 
-void Script::Copy(size_t i) {
-  Op op = from_[i];
-  MapFds(op, [this](Fd fd) { return Moved(fd); });
-  place_[i] = Add(op);
-}
-
 Fd Script::Moved(Fd fd) const {
   if (fd.literal()) return fd;
   const size_t place = fd.op() < place_.size() ? place_[fd.op()] : kNowhere;

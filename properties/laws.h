@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "model/abi.h"
+#include "model/model.h"
 #include "model/trace.h"
 #include "oracle/target.h"
 
@@ -47,8 +48,17 @@ class Script {
  public:
   explicit Script(const std::vector<Op>& from) : from_(from), place_(from.size(), kNowhere) {}
 
-  // Op i of `from`, its operands linked to where their creators stand here.
-  void Copy(size_t i);
+  // Op i of `from`, its operands linked to where their creators stand here, and then changed.
+  template <class Change>
+  void Copy(size_t i, Change change) {
+    Op op = from_[i];
+    MapFds(op, [this](Fd fd) { return Moved(fd); });
+    change(&op);
+    place_[i] = Add(op);
+  }
+  void Copy(size_t i) {
+    Copy(i, [](Op*) {});
+  }
   void CopyAll() {
     for (size_t i = 0; i < from_.size(); ++i) Copy(i);
   }
@@ -60,6 +70,8 @@ class Script {
     return ops_.size() - 1;
   }
   const std::vector<Op>& ops() const { return ops_; }
+  // Where the copy of op i stands.
+  size_t place(size_t i) const { return place_[i]; }
 
  private:
   static constexpr size_t kNowhere = SIZE_MAX;
@@ -67,6 +79,22 @@ class Script {
   std::vector<size_t> place_;
   std::vector<Op> ops_;
 };
+
+// Calls f(i, op, before, outcome) for each op of a trace, resolved: what the kernel's model answers, and how it stood.
+template <class F>
+void Along(const std::vector<Op>& ops, F f) {
+  const Target& real = *Sides().back().target;
+  Model model(real.profile(), real.facts()), before(real.profile(), real.facts());
+  Bindings bindings;
+  Outcome out;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const Op op = bindings.Resolve(ops[i]);
+    before.state() = model.state();
+    model.Run(op, &out);
+    f(i, op, before, out);
+    bindings.Bind(op, out);
+  }
+}
 
 // What the model says is open at the end of a trace.
 struct OpenFile {

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "fuzz/ops.h"
@@ -70,33 +71,129 @@ RC_GTEST_PROP(Metamorphic, EpollAgreesWithPoll, (const Drawn& drawn)) {
 
 // --- One deed, several doors -------------------------------------------------------------------------------------
 
-// The four ways to wait give the same records; where a wait would return none, the ring's does not complete.
-RC_GTEST_PROP(Metamorphic, EveryWaitReportsTheSame, (const Drawn& drawn)) {
-  const int way = *rc::gen::inRange(0, 3);
-  std::vector<Op> plain = drawn.ops, other;
+// The four ways to wait give the same records, and both ways to call epoll_ctl do the same, whatever way each op of a
+// trace takes. Where a wait would return none, the ring's does not complete.
+RC_GTEST_PROP(Metamorphic, EveryWaitAndEveryCtlDoesTheSame, (const Drawn& drawn)) {
+  const uint64_t ways = *rc::gen::arbitrary<uint64_t>(), rings = *rc::gen::arbitrary<uint64_t>();
+  std::vector<Op> plain = drawn.ops;
   for (Op& op : plain) {
     if (IsWait(op.call)) op = ops::Wait(op.fd(0), op.num(2), 0, op.mem(1));
     if (op.call == Call::kUringEpollCtl) op.call = Call::kEpollCtl;
   }
-  other = plain;
-  for (Op& op : other) {
-    if (way == 2 && op.call == Call::kEpollCtl) op = ops::UringCtl(op);
-    if (!IsWait(op.call)) continue;
-    const Fd ep = op.fd(0);
-    const int32_t max = op.num(2);
-    const Memory buffer = op.mem(1), none = Memory::kNull;
-    op = way == 0   ? ops::Pwait(ep, max, 0, buffer, none, 8)
-         : way == 1 ? ops::Pwait2(ep, max, buffer, {}, 0, 0, none, 8)
-                    : ops::UringWait(ep, max, buffer);
-  }
   for (const Side& side : Sides()) {
-    if (way == 2 && (side.target->Lacks(Call::kUringEpollWait) || side.target->Lacks(Call::kUringEpollCtl))) continue;
+    const bool waits = !side.target->Lacks(Call::kUringEpollWait), ctls = !side.target->Lacks(Call::kUringEpollCtl);
+    std::vector<Op> other = plain;
+    for (size_t i = 0; i < other.size(); ++i) {
+      Op& op = other[i];
+      if (ctls && op.call == Call::kEpollCtl && (rings >> i % 64 & 1) != 0) op = ops::UringCtl(op);
+      if (op.call != Call::kEpollWait) continue;
+      const Fd ep = op.fd(0);
+      const int32_t max = op.num(2);
+      const Memory buffer = op.mem(1), none = Memory::kNull;
+      switch (ways >> 2 * (i % 32) & 3) {
+        case 1:
+          op = ops::Pwait(ep, max, 0, buffer, none, 8);
+          break;
+        case 2:
+          op = ops::Pwait2(ep, max, buffer, {}, 0, 0, none, 8);
+          break;
+        case 3:
+          if (waits) op = ops::UringWait(ep, max, buffer);
+          break;
+        default:
+          break;
+      }
+    }
     const std::vector<Outcome> a = Play(side, plain);
     std::vector<Outcome> b = Play(side, other);
     for (size_t i = 0; i < b.size(); ++i) {
       if (other[i].call == Call::kUringEpollWait && b[i].kind == Outcome::kBlocked) b[i].kind = Outcome::kRecords;
     }
     SAME(a == b, side, plain, a, other, b);
+  }
+}
+
+// --- One description, several numbers ----------------------------------------------------------------------------
+
+// Numbers that a drawn trace does not reach.
+constexpr int32_t kHigh = 1000;
+
+// Is it the description that the operand in this slot stands for, and not the number?
+bool NamesAFile(const Op& op, size_t slot) {
+  switch (op.call) {
+    case Call::kEpollCtl:
+    case Call::kUringEpollCtl:
+    case Call::kKcmpTfd:
+      return slot != 2;  // that of an item is part of its key
+    case Call::kFcntl:
+      return op.num(1) != kFGetfd && op.num(1) != kFSetfd;
+    case Call::kClose:
+    case Call::kCloseRange:
+    case Call::kDup2:
+    case Call::kDup3:
+    case Call::kIoctl:  // close-on-exec
+      return false;
+    default:
+      return !Polls(op.call);
+  }
+}
+
+// The trace in which each operand that names an open file goes by another number of its description, which `lend` makes
+// (ops, the operand) and which is closed again.
+template <class Lend>
+void Lent(const std::vector<Op>& from, Lend lend, Script* script) {
+  Along(from, [&](size_t i, const Op& op, const Model& before, const Outcome&) {
+    std::vector<Fd> lent;
+    std::array<Fd, kMaxArgs> operand;
+    for (size_t slot = 0; slot < Spec(op.call).args.size(); ++slot) {
+      if (Spec(op.call).args[slot].kind != ArgKind::kFd || !NamesAFile(op, slot)) continue;
+      if (before.FileAt(op.num(slot)) == kNil) continue;
+      operand[slot] = lend(script, script->Moved(from[i].fd(slot)));
+      lent.push_back(operand[slot]);
+    }
+    script->Copy(i, [&](Op* copy) {
+      for (size_t slot = 0; slot < operand.size(); ++slot) {
+        if (operand[slot] != Fd()) copy->arg[slot] = operand[slot].bits();
+      }
+    });
+    for (const Fd fd : lent) script->Add(ops::Close(fd));
+  });
+}
+
+Fd Output(size_t op, uint32_t out = 0) { return Fd::Output(static_cast<uint32_t>(op), out); }
+
+void SameThrough(const Side& side, const std::vector<Op>& ops, const Script& script) {
+  const std::vector<Outcome> a = Play(side, ops), b = Play(side, script.ops());
+  for (size_t i = 0; i < ops.size(); ++i) SAME(a[i] == b[script.place(i)], side, ops, a, script.ops(), b);
+}
+
+// A whole trace through duplicates.
+RC_GTEST_PROP(Metamorphic, WhatIsDoneThroughDupsIsTheSame, (const Drawn& drawn)) {
+  Script script(drawn.ops);
+  Lent(
+      drawn.ops, [](Script* s, Fd fd) { return Output(s->Add(ops::Fcntl(fd, kFDupfd, kHigh))); }, &script);
+  for (const Side& side : Sides()) SameThrough(side, drawn.ops, script);
+}
+
+// A whole trace through descriptors that went through a socket (SCM_RIGHTS).
+RC_GTEST_PROP(Metamorphic, WhatIsDoneThroughPassedDescriptorsIsTheSame, (const Drawn& drawn)) {
+  Script script(drawn.ops);
+  const size_t pair = script.Add(ops::Socketpair(kSockStream, kONonblock));
+  const Fd a = Output(script.Add(ops::Fcntl(Output(pair, 0), kFDupfd, kHigh)));
+  const Fd b = Output(script.Add(ops::Fcntl(Output(pair, 1), kFDupfd, kHigh)));
+  for (const uint32_t end : {0u, 1u}) script.Add(ops::Close(Output(pair, end)));
+  Lent(
+      drawn.ops,
+      [a, b](Script* s, Fd fd) {
+        s->Add(ops::Sendfd(a, fd));
+        const Fd passed = Output(s->Add(ops::Recvfd(b)));
+        const Fd high = Output(s->Add(ops::Fcntl(passed, kFDupfd, kHigh)));
+        s->Add(ops::Close(passed));
+        return high;
+      },
+      &script);
+  for (const Side& side : Sides()) {
+    if (!side.target->Lacks(Call::kSendfd) && !side.target->Lacks(Call::kRecvfd)) SameThrough(side, drawn.ops, script);
   }
 }
 
@@ -157,6 +254,40 @@ RC_GTEST_PROP(Metamorphic, OneLevelMoreChangesNothing, (const Drawn& drawn)) {
     if (!Succeeded(b[b.size() - 3])) continue;  // too deep for one more
     SAME(b[b.size() - 2].records.size() == (a.back().records.empty() ? 0u : 1u), side, plain, a, nested, b);
     SAME(a.back() == b.back(), side, plain, a, nested, b);
+  }
+}
+
+// Before each wait of a trace its instance is looked at through up to three others: they report that there is
+// something, and the wait what it would have reported.
+RC_GTEST_PROP(Metamorphic, LevelsOfNestingReportWhetherTheWaitWill, (const Drawn& drawn)) {
+  const int levels = *rc::gen::inRange(1, 4);
+  Script script(drawn.ops);
+  struct Look {
+    size_t op, wait, first_add;
+  };
+  std::vector<Look> looks;
+  Along(drawn.ops, [&](size_t i, const Op& op, const Model&, const Outcome& out) {
+    if (!IsWait(op.call) || !IsRecords(out)) return script.Copy(i);
+    std::vector<Fd> above = {script.Moved(drawn.ops[i].fd(0))};
+    const size_t first = script.ops().size();
+    for (int n = 0; n < levels; ++n) {
+      const Fd next = Output(script.Add(ops::EpollCreate1()));
+      script.Add(ops::Add(next, above.back(), kIn, 1));
+      above.push_back(next);
+    }
+    looks.push_back({i, script.Add(ops::Wait(above.back(), 2)), first + 1});
+    script.Copy(i);
+    for (int n = levels; n > 0; --n) script.Add(ops::Close(above[static_cast<size_t>(n)]));
+  });
+  for (const Side& side : Sides()) {
+    const std::vector<Outcome> a = Play(side, drawn.ops), b = Play(side, script.ops());
+    for (size_t i = 0; i < a.size(); ++i) SAME(a[i] == b[script.place(i)], side, drawn.ops, a, script.ops(), b);
+    for (const Look& look : looks) {
+      bool added = true;  // a chain may be too deep for so many more
+      for (size_t at = look.first_add; at < look.wait; at += 2) added = added && Succeeded(b[at]);
+      const size_t expected = a[look.op].records.empty() ? 0 : 1;
+      SAME(!added || b[look.wait].records.size() == expected, side, drawn.ops, a, script.ops(), b);
+    }
   }
 }
 
@@ -301,14 +432,15 @@ RC_GTEST_PROP(Metamorphic, ModDoesNotMove, (const Drawn& drawn)) {
 // --- Independent ops ---------------------------------------------------------------------------------------------
 
 // The trace without what reaches outside it or depends on its numbers: literal operands, ranges, chosen numbers, names
-// whose number may be another file's by now, and dups that may get a number under which their file is registered.
+// whose number may be another file's by now, and further numbers of a file that may be one under which it is
+// registered.
 std::vector<Op> Secluded(const std::vector<Op>& ops) {
   std::vector<bool> drop(ops.size());
   std::set<std::pair<uint32_t, uint32_t>> closed;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
     bool out = op.call == Call::kCloseRange || op.call == Call::kDup2 || op.call == Call::kDup3 ||
-               op.call == Call::kFdinfo || (op.call == Call::kDup && !closed.empty()) ||
+               op.call == Call::kFdinfo || ((op.call == Call::kDup || op.call == Call::kRecvfd) && !closed.empty()) ||
                (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
     Op operands = op;
     MapFds(operands, [&](Fd fd) {
