@@ -47,10 +47,12 @@ void Generator::Vector() {
   const int32_t number = r.OneIn(16) ? AnyNumber() : SomeFile();
   const FileKind kind = shadow_.KindAt(number);
   const Fd fd = Mistaken(number);
-  const bool counter = kind == FileKind::kEventfd || kind == FileKind::kTimerfd;
+  const bool counter = kind == FileKind::kEventfd || kind == FileKind::kTimerfd || kind == FileKind::kPerf;
   const auto size = [&]() -> uint32_t {
     if (r.OneIn(8)) return 0;
     if (counter) return r.OneIn(3) ? 4 : 8;
+    if (IsInet(kind)) return 1 + r.Below(100);
+    if (kind == FileKind::kUserfaultfd) return r.OneIn(2) ? 16 : 32;
     return IsSocket(kind) ? SocketBytes(&r) : PipeBytes(&r);
   };
   const uint32_t n = size(), more = size();
@@ -94,6 +96,7 @@ void Generator::Spliced() {
   if (r.OneIn(2)) {
     file = r.OneIn(3)   ? Made(ops::Make(Call::kMemfdCreate, {0}))
            : r.OneIn(2) ? Made(ops::Make(Call::kOpen, {static_cast<uint64_t>(Which::kNull), kORdwr}))
+           : r.OneIn(2) ? SomeFile()
                         : Create(r.OneIn(2)   ? FileKind::kDgram
                                  : r.OneIn(2) ? FileKind::kSeqpacket
                                               : FileKind::kEventfd);

@@ -24,29 +24,43 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::PlainRead,
      .write = &Model::PlainWrite,
      .release = &Model::PlainRelease,
-     .open = &Model::PlainOpen},
+     .open = &Model::PlainOpen,
+     .splice_read = &Model::PlainSpliceRead,
+     .splice_write = &Model::PlainSpliceWrite,
+     .seeks = kAlways,
+     .unread = &Model::UnknownUnread},
     {.type = FileType::kDirectory,
      .prefix = "",
      .read = &Model::PlainRead,
      .release = &Model::PlainRelease,
-     .open = &Model::PlainOpen},
+     .open = &Model::PlainOpen,
+     .read_by_segment = kAlways,
+     .seeks = kAlways,
+     .unread = &Model::UnknownUnread},
     {.type = FileType::kMemfd,
      .prefix = "",
      .read = &Model::PlainRead,
      .write = &Model::PlainWrite,
      .release = &Model::PlainRelease,
-     .open = &Model::PlainOpen},
+     .open = &Model::PlainOpen,
+     .splice_read = &Model::PlainSpliceRead,
+     .splice_write = &Model::PlainSpliceWrite,
+     .seeks = kAlways,
+     .unread = &Model::PlainUnread},
     {.type = FileType::kNull,
      .prefix = "",
      .read = &Model::PlainRead,
      .write = &Model::PlainWrite,
      .release = &Model::PlainRelease,
-     .open = &Model::PlainOpen},
+     .open = &Model::PlainOpen,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = kAlways},
     {.type = FileType::kEpoll,
      .prefix = "epoll.",
      .poll = &Model::EpollMask,
      .wait = &Model::EpollWaitQueue,
      .release = &Model::EpollRelease,
+     .seeks = kAlways,
      .no_ioctl = kEINVAL},
     {.type = FileType::kPipe,
      .prefix = "pipe.",
@@ -56,6 +70,7 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::PipeWrite,
      .release = &Model::PipeRelease,
      .open = &Model::PipeOpen,
+     .unread = &Model::PipeUnread,
      .fasync = true},
     {.type = FileType::kEventfd,
      .prefix = "eventfd.",
@@ -64,7 +79,8 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::EventfdRead,
      .write = &Model::EventfdWrite,
      .release = &Model::EventfdRelease,
-     .by_segment = true},
+     .write_by_segment = kAlways,
+     .seeks = kAlways},
     {.type = FileType::kUnix,
      .prefix = "unix.",
      .poll = &Model::UnixMask,
@@ -73,20 +89,26 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::UnixRead,
      .write = &Model::UnixWrite,
      .release = &Model::UnixRelease,
-     .socket = &kUnixOps,
-     .fasync = true},
+     .splice_read = &Model::UnixSpliceRead,
+     .unread = &Model::UnixUnread,
+     .fasync = true,
+     .socket = &kUnixOps},
     {.type = FileType::kTimerfd,
      .prefix = "timerfd.",
      .poll = &Model::TimerfdMask,
      .wait = &Model::TimerfdWait,
      .read = &Model::TimerfdRead,
-     .release = &Model::TimerfdRelease},
+     .release = &Model::TimerfdRelease,
+     .read_by_segment = kOnce,
+     .seeks = kAlways},
     {.type = FileType::kUserfaultfd,
      .prefix = "userfaultfd.",
      .poll = &Model::UserfaultfdMask,
      .wait = &Model::UserfaultfdWait,
      .read = &Model::UserfaultfdRead,
      .release = &Model::UserfaultfdRelease,
+     .read_by_segment = kOnce,
+     .seeks = kAlways,
      .no_ioctl = kEINVAL},
     {.type = FileType::kPerf,
      .prefix = "perf.",
@@ -94,6 +116,8 @@ const Model::FileOps Model::kFileOps[] = {
      .wait = &Model::PerfWait,
      .read = &Model::PerfRead,
      .release = &Model::PerfRelease,
+     .read_by_segment = kAlways,
+     .seeks = kOnce,
      .fasync = true},
     {.type = FileType::kTcp,
      .prefix = "tcp.",
@@ -102,8 +126,10 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::TcpRead,
      .write = &Model::TcpWrite,
      .release = &Model::TcpRelease,
-     .socket = &kTcpOps,
-     .fasync = true},
+     .splice_read = &Model::TcpSpliceRead,
+     .unread = &Model::TcpUnread,
+     .fasync = true,
+     .socket = &kTcpOps},
     {.type = FileType::kUdp,
      .prefix = "udp.",
      .poll = &Model::UdpMask,
@@ -111,8 +137,10 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::UdpRead,
      .write = &Model::UdpWrite,
      .release = &Model::UdpRelease,
-     .socket = &kUdpOps,
-     .fasync = true},
+     .splice_read = &Model::MessageSpliceRead,
+     .unread = &Model::UdpUnread,
+     .fasync = true,
+     .socket = &kUdpOps},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -140,18 +168,25 @@ void Model::WouldSleep(bool nonblock, Outcome* out) {
   out->Clear(), out->kind = Outcome::kBlocked;
 }
 
-// vfs_read(): mode, then a read operation, then the address range.
+// How vfs_read() and its kin begin: mode, then an operation.
+bool Model::Transfers(Id id, bool write, Outcome* out) {
+  const File& f = state_.files[id];
+  const bool open = write ? f.writable : f.readable;
+  if (rules_(write ? Rule::kFileNotWritable : Rule::kFileNotReadable, !open, id)) return out->Error(kEBADF), false;
+  const bool none = write ? Ops(f.type).write == nullptr : Ops(f.type).read == nullptr;
+  if (rules_(write ? Rule::kFileNoWrite : Rule::kFileNoRead, none, id)) return out->Error(kEINVAL), false;
+  if (none) out->Value(0);  // only where the rule is planted
+  return !none;
+}
+
+// vfs_read(): then the address range.
 void Model::Read(const Op& op, Outcome* out) {
   const Id id = Usable(op.num(0));
   const Memory memory = op.mem(1);
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
-  const File f = state_.files[id];
-  const auto read = Ops(f.type).read;
-  if (rules_(Rule::kFileNotReadable, !f.readable, id)) return out->Error(kEBADF);
-  if (rules_(Rule::kFileNoRead, read == nullptr, id)) return out->Error(kEINVAL);
-  if (read == nullptr) return out->Value(0);  // only where the rule is planted
+  if (!Transfers(id, false, out)) return;
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
-  (this->*read)(f, memory, static_cast<int64_t>(op.arg[2]), out);
+  (this->*OpsOf(id).read)(File(state_.files[id]), memory, static_cast<int64_t>(op.arg[2]), out);
 }
 
 // vfs_write()
@@ -159,13 +194,9 @@ void Model::Write(const Op& op, Outcome* out) {
   const Id id = Usable(op.num(0));
   const Memory memory = op.mem(1);
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
-  const File f = state_.files[id];
-  const auto write = Ops(f.type).write;
-  if (rules_(Rule::kFileNotWritable, !f.writable, id)) return out->Error(kEBADF);
-  if (rules_(Rule::kFileNoWrite, write == nullptr, id)) return out->Error(kEINVAL);
-  if (write == nullptr) return out->Value(0);
+  if (!Transfers(id, true, out)) return;
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
-  (this->*write)(f, memory, static_cast<int64_t>(op.arg[2]), op.arg[3], out);
+  (this->*OpsOf(id).write)(File(state_.files[id]), memory, static_cast<int64_t>(op.arg[2]), op.arg[3], out);
 }
 
 // sockfd_lookup(): the socket that the number stands for; kNil, and the error, if it is none.
@@ -389,34 +420,25 @@ Errno Model::NoIoctl(Id file) {
   return rules_(Rule::kIoctlUnknown, invalid, file) ? kEINVAL : kENOTTY;
 }
 
-// The types of file whose other doors (readv, splice, ioctl) are modelled are those of the table up to the timers.
-bool Model::NoOtherDoors(const File& file, Outcome* out) {
-  if (file.type <= FileType::kTimerfd) return false;
-  out->Clear(), out->kind = Outcome::kSkipped, out->note = "not modelled for this type of file";
-  return true;
+int64_t Model::UnknownUnread(const File&, Outcome* out) {
+  out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: up to the file system";
+  return 0;
 }
 
-// What FIONREAD counts; -1 where the file does not know it.
-int64_t Model::UnreadBytes(const File& file) {
-  int64_t bytes = 0;
-  switch (file.type) {
-    case FileType::kPipe:
-      return BytesInPipe(file.object);
-    case FileType::kUnix: {
-      const Socket& s = state_.sockets[file.object];
-      if (s.state == SocketState::kListening) return -1;
-      Id id = s.messages.head;
-      for (uint32_t i = s.messages.size; i > 0 && id != kNil; --i, id = state_.messages[id].in_socket.next) {
-        bytes += state_.messages[id].bytes - state_.messages[id].consumed;
-        if (rules_(Rule::kUnixUnreadFirst, s.type == kSockDgram, file.object)) break;
-      }
-      return bytes;
-    }
-    case FileType::kMemfd:
-      return state_.inodes[file.inode].size - state_.plains[file.object].position;
-    default:
-      return -1;
+int64_t Model::PlainUnread(const File& file, Outcome*) {
+  return state_.inodes[file.inode].size - state_.plains[file.object].position;
+}
+
+void Model::Fionread(Id id, Memory memory, Outcome* out) {
+  const auto unread = OpsOf(id).unread;
+  out->Clear();
+  const int64_t bytes = unread == nullptr ? -1 : (this->*unread)(File(state_.files[id]), out);
+  if (out->kind == Outcome::kSkipped) return;
+  if (rules_(Rule::kFionreadUnknown, bytes < 0, id)) {
+    return out->Error(OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
   }
+  if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, true) < 1)) return out->Error(kEFAULT);
+  out->Value(static_cast<int32_t>(bytes));
 }
 
 // Those of do_vfs_ioctl() that read or write an integer.
@@ -425,29 +447,13 @@ void Model::IoctlInt(const Op& op, Outcome* out) {
   const Memory memory = op.mem(1);
   if (rules_(Rule::kFdBad, id == kNil)) return out->Error(kEBADF);
   File& f = state_.files[id];
-  if (op.call != Call::kFionbio && NoOtherDoors(f, out)) return;
-  if (op.call == Call::kFionread) {
-    if (f.type == FileType::kRegular || f.type == FileType::kDirectory) {
-      out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: up to the file system";
-      return;
-    }
-    if (f.type == FileType::kUnix && state_.sockets[f.object].had_oob) {
-      out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: after an out-of-band byte";
-      return;
-    }
-    const int64_t bytes = UnreadBytes(f);
-    const bool invalid = (f.type == FileType::kEpoll && !Has(Quirk::kNoParams)) || f.type == FileType::kUnix;
-    if (rules_(Rule::kFionreadUnknown, bytes < 0, id)) return out->Error(invalid ? kEINVAL : kENOTTY);
-    if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, true) < 1)) return out->Error(kEFAULT);
-    return out->Value(static_cast<int32_t>(bytes));
-  }
+  if (op.call == Call::kFionread) return Fionread(id, memory, out);
   if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, false) < 1)) return out->Error(kEFAULT);
   const bool on = op.num(2) != 0;
   const uint32_t flag = op.call == Call::kFionbio ? kONonblock : kOAsync;
   if (flag == kOAsync) {
-    const bool fasync = f.type == FileType::kPipe || f.type == FileType::kUnix;
     const bool changes = on != ((f.flags & kOAsync) != 0);
-    if (rules_(Rule::kFioasyncNot, changes && !fasync, id)) return out->Error(kENOTTY);
+    if (rules_(Rule::kFioasyncNot, changes && !Ops(f.type).fasync, id)) return out->Error(kENOTTY);
   }
   if (rules_(Rule::kIoctlFlag, on, id)) {
     f.flags |= flag;

@@ -110,6 +110,8 @@ class Model {
   // What a type of file can do: the part of struct file_operations that the calls meet. A null operation is one that
   // the type has not.
   struct SocketOps;
+  enum Does : uint8_t { kNot, kAlways, kOnce };  // kOnce: in former releases, which a quirk tells
+  bool Still(Does does, Quirk quirk) const { return does == kAlways || (does == kOnce && Has(quirk)); }
   struct FileOps {
     FileType type;
     std::string_view prefix;                         // of its rules, "eventfd."
@@ -122,10 +124,18 @@ class Model {
     void (Model::*release)(const File&) = nullptr;
     // A new file of this inode: kNil, and the outcome, if there will be none. Null: nothing can be opened (ENXIO).
     Id (Model::*open)(Id inode, uint32_t flags, Outcome*) = nullptr;
-    bool by_segment = false;            // has write and no write_iter: writev(2) is one write a segment
-    const SocketOps* socket = nullptr;  // of sockets alone
-    Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
+    // Those without read_iter, or write_iter: readv(2) and writev(2) are one call a segment.
+    Does read_by_segment = kNot, write_by_segment = kNot;
+    // Puts up to n bytes into the pipe. Null: nothing can be spliced from it.
+    void (Model::*splice_read)(const File&, Id pipe, int64_t n, Outcome*) = nullptr;
+    // Takes what came out of a pipe. Null: nothing can be spliced to it.
+    void (Model::*splice_write)(const File&, int64_t n) = nullptr;
+    Does seeks = kNot;  // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
+    // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
+    int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
     bool fasync = false;                // O_ASYNC can be switched on
+    Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
+    const SocketOps* socket = nullptr;  // of sockets alone
   };
   struct SocketOps {
     void (Model::*send)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
@@ -152,6 +162,7 @@ class Model {
   void EpollRelease(const File& file) { ReleaseInstance(file.object); }
   void PlainRelease(const File& file) { state_.plains.Free(file.object); }
   void WouldSleep(bool nonblock, Outcome* out);  // EAGAIN or blocked
+  bool Transfers(Id file, bool write, Outcome* out);
   void Read(const Op& op, Outcome* out);
   void Write(const Op& op, Outcome* out);
   Id SocketAt(int32_t fd, Outcome* out);
@@ -168,11 +179,13 @@ class Model {
   void Ioctl(const Op& op, Outcome* out);
   Id PlainOpen(Id inode, uint32_t flags, Outcome* out);
   void IoctlInt(const Op& op, Outcome* out);  // FIONBIO, FIOASYNC, FIONREAD
-  int64_t UnreadBytes(const File& file);
-  bool NoOtherDoors(const File& file, Outcome* out);
+  void Fionread(Id file, Memory memory, Outcome* out);
+  int64_t PlainUnread(const File& file, Outcome* out);
+  int64_t UnknownUnread(const File& file, Outcome* out);
   void Readv(const Op& op, Outcome* out);
   void Writev(const Op& op, Outcome* out);
-  bool Segments(const Op& op, size_t array, const size_t (&memory)[2], Outcome* out);
+  Id VectorAt(const Op& op, bool write, Outcome* out);
+  bool Segments(const Op& op, bool write, Outcome* out);
   void PlainRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PlainWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
 
@@ -193,6 +206,7 @@ class Model {
   void PipeRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PipeWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void PipeRelease(const File& file);
+  int64_t PipeUnread(const File& file, Outcome*) { return BytesInPipe(file.object); }
   int64_t BytesInPipe(Id pipe) const;
   void SetPipeSize(const File& file, int64_t bytes, Outcome* out);
   bool PipeFull(const Pipe& pipe) const { return pipe.slots.size >= pipe.max_slots; }
@@ -204,10 +218,18 @@ class Model {
   void PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outcome* out);
   void PipeToFile(Id in, Id file, int64_t n, bool nonblock, Outcome* out);
   void FileToPipe(Id file, Id into, int64_t n, bool nonblock, Outcome* out);
+  void FileToFile(Id in, Id to, int64_t n, Outcome* out);
   int64_t TakeFromPipe(Id pipe, int64_t n, int64_t room, bool nonblock, bool* freed, Outcome* out);
   bool SpaceInPipe(Id pipe, bool nonblock, Outcome* out);
   void SpliceWakes(Id into, bool filled, Id out_of, bool freed);
   Id PipeOf(const File& file) const;
+  void PlainSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
+  void PlainSpliceWrite(const File& file, int64_t n);
+  void NullSpliceWrite(const File&, int64_t) {}
+  void MessageSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
+  void UnixSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
+  void TcpSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
+  void PushPages(Id pipe, int64_t offset, int64_t n);
   void PushSlot(Id pipe, PipeSlot slot);
   void PopSlot(Id pipe);
 
@@ -263,6 +285,7 @@ class Model {
   void UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
   void UnixShutdown(const File& file, int32_t how, Outcome* out);
   void UnixRelease(const File& file) { ReleaseSocket(file.object, false); }
+  int64_t UnixUnread(const File& file, Outcome* out);
   void ReleaseSocket(Id socket, bool embryo);
   // What a call sends or receives beside the bytes: a description that travels along.
   struct Transfer {
@@ -357,6 +380,7 @@ class Model {
   void TcpRecvUrgent(Inet& s, Memory memory, int64_t n, uint32_t flags, Outcome* out);
   void TcpArrive(Id from, Id to, int64_t n, bool urgent);
   static bool TcpReadable(const Inet& s, int64_t target);
+  int64_t TcpUnread(const File& file, Outcome*);
 
   // udp.cc
   uint32_t UdpMask(const File& file);
@@ -369,6 +393,7 @@ class Model {
   void UdpAccept(const File& file, uint32_t flags, Outcome* out);
   void UdpShutdown(const File& file, int32_t how, Outcome* out);
   void UdpRelease(const File& file);
+  int64_t UdpUnread(const File& file, Outcome*);
   Id UdpReceiver(const Inet& from);
   void DropDatagram(Inet& s);
 

@@ -11,6 +11,8 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
+constexpr char kToSocket[] = "splice to a socket: its charge is not modelled";
+constexpr char kWhereBytesLie[] = "splice: slots depend on where the bytes lie";
 
 int64_t Unused(const Pipe& p) { return std::max<int64_t>(p.max_slots - static_cast<int64_t>(p.slots.size), 0); }
 
@@ -61,7 +63,6 @@ void Model::Splice(const Op& op, Outcome* out) {
   const File from = state_.files[in], into = state_.files[to];
   if (rules_(Rule::kFileNotReadable, !from.readable, in)) return out->Error(kEBADF);
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
-  if (NoOtherDoors(from, out) || NoOtherDoors(into, out)) return;
   const Id ipipe = PipeOf(from), opipe = PipeOf(into);
   const bool no_pipe = tee ? ipipe == kNil || opipe == kNil : ipipe == kNil && opipe == kNil;
   if (rules_(Rule::kSpliceNoPipe, no_pipe)) return out->Error(kEINVAL);
@@ -105,26 +106,26 @@ void Model::PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outco
   out->Value(done);
 }
 
-// do_splice_from(): to what has a splice_write operation.
+// do_splice_from(): to what has a splice_write operation, as every socket has.
 void Model::PipeToFile(Id in, Id file, int64_t n, bool nonblock, Outcome* out) {
   const File f = state_.files[file];
+  const FileOps& ops = Ops(f.type);
   if (rules_(Rule::kSpliceAppend, (f.flags & kOAppend) != 0, file)) return out->Error(kEINVAL);
-  if (f.type == FileType::kUnix) {
-    out->Clear(), out->kind = Outcome::kSkipped, out->note = "splice to a socket: its charge is not modelled";
-    return;
-  }
-  const bool writes = f.type == FileType::kNull || f.type == FileType::kMemfd;
+  if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
+  const bool writes = ops.splice_write != nullptr || ops.socket != nullptr;
   if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL);
   bool freed = false;
   const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
   if (done < 0) return;
-  if (f.type == FileType::kMemfd) {
-    Plain& p = state_.plains[f.object];
-    int64_t& size = state_.inodes[f.inode].size;
-    p.position += done, size = std::max(size, p.position);
-  }
+  if (ops.splice_write != nullptr) (this->*ops.splice_write)(f, done);
   SpliceWakes(kNil, false, in, freed);
   out->Value(done);
+}
+
+void Model::PlainSpliceWrite(const File& file, int64_t n) {
+  Plain& p = state_.plains[file.object];
+  int64_t& size = state_.inodes[file.inode].size;
+  p.position += n, size = std::max(size, p.position);
 }
 
 // splice_from_pipe_feed(): takes up to so many bytes from the pipe, where they go to has room for so
@@ -150,40 +151,53 @@ int64_t Model::TakeFromPipe(Id pipe, int64_t n, int64_t room, bool nonblock, boo
 
 // splice_file_to_pipe(): from what has a splice_read operation.
 void Model::FileToPipe(Id file, Id into, int64_t n, bool nonblock, Outcome* out) {
-  const File f = state_.files[file];
-  if (f.type == FileType::kRegular || (f.type == FileType::kUnix && state_.sockets[f.object].type == kSockStream)) {
-    out->Clear(), out->kind = Outcome::kSkipped, out->note = "splice: slots depend on where the bytes lie";
-    return;
-  }
+  const auto splice_read = OpsOf(file).splice_read;
   if (!SpaceInPipe(into, nonblock, out)) return;
-  if (n == 0) return out->Value(0);
-  const bool reads = f.type == FileType::kMemfd || f.type == FileType::kUnix;
-  if (rules_(Rule::kSpliceNoRead, !reads, file)) return out->Error(kEINVAL);
-  if (!reads) return out->Value(0);  // only where the rule is planted
-  n = std::min(n, Unused(state_.pipes[into]) * kPage);
-  int64_t done = 0, offset = 0;
-  if (f.type == FileType::kMemfd) {
-    // Page by page, each at its place in the slot.
-    Plain& p = state_.plains[f.object];
-    offset = p.position % kPage;
-    n = std::min(n, std::max<int64_t>(state_.inodes[f.inode].size - p.position, 0));
-    n = std::min(n, Unused(state_.pipes[into]) * kPage - offset);
-    p.position += done = n;
-  } else {
-    // copy_splice_read(): a message is received into fresh pages.
-    UnixRead(f, Memory(), n, out);
-    if (out->kind != Outcome::kValues) return;
-    done = out->value[0];
-  }
-  for (int64_t left = done; left > 0; offset = 0) {
-    const int64_t bytes = std::min(left, kPage - offset);
+  if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
+  if (rules_(Rule::kSpliceNoRead, splice_read == nullptr, file)) return out->Error(kEINVAL);
+  if (splice_read == nullptr || n == 0) return out->Value(0);
+  (this->*splice_read)(File(state_.files[file]), into, std::min(n, Unused(state_.pipes[into]) * kPage), out);
+  if (out->kind == Outcome::kValues) SpliceWakes(into, out->value[0] > 0, kNil, false);
+}
+
+// So many bytes, page by page; those of the first begin at `offset`.
+void Model::PushPages(Id pipe, int64_t offset, int64_t n) {
+  for (; n > 0; offset = 0) {
     PipeSlot slot;
-    slot.offset = offset, slot.bytes = bytes, slot.mergeable = false;
-    PushSlot(into, slot);
-    left -= bytes;
+    slot.offset = offset, slot.bytes = std::min(n, kPage - offset), slot.mergeable = false;
+    PushSlot(pipe, slot);
+    n -= slot.bytes;
   }
-  SpliceWakes(into, done > 0, kNil, false);
-  out->Value(done);
+}
+
+// shmem_file_splice_read(): each page at its place in the slot.
+void Model::PlainSpliceRead(const File& file, Id into, int64_t n, Outcome* out) {
+  if (file.type == FileType::kRegular) return Unmodelled(kWhereBytesLie, out);
+  Plain& p = state_.plains[file.object];
+  const int64_t offset = p.position % kPage;
+  n = std::min(n, std::max<int64_t>(state_.inodes[file.inode].size - p.position, 0));
+  n = std::min(n, Unused(state_.pipes[into]) * kPage - offset);
+  p.position += n;
+  PushPages(into, offset, n);
+  out->Value(n);
+}
+
+// copy_splice_read(): a message is received into fresh pages.
+void Model::MessageSpliceRead(const File& file, Id into, int64_t n, Outcome* out) {
+  (this->*Ops(file.type).read)(file, Memory(), n, out);
+  if (out->kind == Outcome::kValues) PushPages(into, 0, out->value[0]);
+}
+
+void Model::UnixSpliceRead(const File& file, Id into, int64_t n, Outcome* out) {
+  if (state_.sockets[file.object].type == kSockStream) return Unmodelled(kWhereBytesLie, out);
+  MessageSpliceRead(file, into, n, out);
+}
+
+// tcp_splice_read() of no data is as tcp_recvmsg() of none.
+void Model::TcpSpliceRead(const File& file, Id, int64_t n, Outcome* out) {
+  const Inet& s = state_.inets[file.object];
+  if (s.received != s.copied || s.urgent != Urgent::kNone) return Unmodelled(kWhereBytesLie, out);
+  TcpRead(file, Memory(), n, out);
 }
 
 // do_sendfile(): no bytes are sent to a file but through a pipe of the process's own, which only a file that can be
@@ -198,19 +212,28 @@ void Model::Sendfile(const Op& op, Outcome* out) {
   if (rules_(Rule::kFdBad, to == kNil)) return out->Error(kEBADF);
   const File into = state_.files[to];
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
-  if (NoOtherDoors(from, out) || NoOtherDoors(into, out)) return;
   if (const Id pipe = PipeOf(into); pipe != kNil) {
     return FileToPipe(in, pipe, n, (into.flags & kONonblock) != 0, out);
   }
-  if (from.type != FileType::kMemfd || into.type == FileType::kUnix || into.type == FileType::kMemfd) {
-    out->Clear(), out->kind = Outcome::kSkipped, out->note = "sendfile between these files touches no readiness";
-    return;
-  }
+  FileToFile(in, to, n, out);
+}
+
+// do_splice_direct(), splice_direct_to_actor()
+void Model::FileToFile(Id in, Id to, int64_t n, Outcome* out) {
+  const File from = state_.files[in], into = state_.files[to];
+  const FileOps &reads = Ops(from.type), &writes = Ops(into.type);
   if (rules_(Rule::kSpliceAppend, (into.flags & kOAppend) != 0, to)) return out->Error(kEINVAL);
+  if (rules_(Rule::kSpliceNotSeekable, !Still(reads.seeks, Quirk::kPerfSeeks), in)) return out->Error(kEINVAL);
+  if (n == 0) return out->Value(0);
+  if (rules_(Rule::kSpliceNoRead, reads.splice_read == nullptr, in)) return out->Error(kEINVAL);
+  if (from.type != FileType::kMemfd) return Unmodelled("sendfile: up to the file system", out);
   Plain& p = state_.plains[from.object];
   const int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - p.position, 0));
-  if (rules_(Rule::kSpliceNoWrite, bytes > 0 && into.type != FileType::kNull, to)) return out->Error(kEINVAL);
+  if (bytes > 0 && writes.socket != nullptr) return Unmodelled(kToSocket, out);
+  if (bytes > 0 && from.inode == into.inode) return Unmodelled("sendfile: what is read is what was written", out);
+  if (rules_(Rule::kSpliceNoWrite, bytes > 0 && writes.splice_write == nullptr, to)) return out->Error(kEINVAL);
   p.position += bytes;
+  if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, bytes);
   out->Value(bytes);
 }
 

@@ -36,6 +36,14 @@ uint32_t Model::TcpMask(const File& file) {
   return mask;
 }
 
+// tcp_inq(): up to an urgent byte, read or not.
+int64_t Model::TcpUnread(const File& file, Outcome*) {
+  const Inet& s = state_.inets[file.object];
+  if (s.state == TcpState::kListening) return -1;
+  const bool stops = s.urgent != Urgent::kNone && s.urgent_at >= s.copied && s.urgent_at < s.received;
+  return (rules_(Rule::kTcpUnreadUrgent, stops, file.object) ? s.urgent_at : s.received) - s.copied;
+}
+
 // --- Sending -----------------------------------------------------------------------------------------------------
 
 void Model::TcpWrite(const File& file, Memory memory, int64_t n, uint64_t, Outcome* out) {

@@ -139,6 +139,18 @@ void Model::UdpRecv(const File& file, Memory memory, int64_t n, uint32_t flags, 
   if (!peek) DropDatagram(s);
 }
 
+// first_packet_length()
+int64_t Model::UdpUnread(const File& file, Outcome*) {
+  const Inet& s = state_.inets[file.object];
+  int64_t bytes = 0;
+  Id id = s.messages.head;
+  for (uint32_t i = s.messages.size; i > 0 && id != kNil; --i, id = state_.messages[id].in_socket.next) {
+    bytes += state_.messages[id].bytes;
+    if (rules_(Rule::kUdpUnreadFirst, true, file.object)) break;
+  }
+  return bytes;
+}
+
 void Model::DropDatagram(Inet& s) {
   const Id m = s.messages.head;
   MessageList::Remove(state_.messages, s.messages, m);

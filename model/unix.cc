@@ -107,6 +107,23 @@ uint32_t Model::UnixMask(const File& file) {
   return mask;
 }
 
+// unix_inq_len()
+int64_t Model::UnixUnread(const File& file, Outcome* out) {
+  const Socket& s = state_.sockets[file.object];
+  if (s.had_oob) {
+    out->Clear(), out->kind = Outcome::kSkipped, out->note = "FIONREAD: after an out-of-band byte";
+    return 0;
+  }
+  if (s.state == SocketState::kListening) return -1;
+  int64_t bytes = 0;
+  Id id = s.messages.head;
+  for (uint32_t i = s.messages.size; i > 0 && id != kNil; --i, id = state_.messages[id].in_socket.next) {
+    bytes += state_.messages[id].bytes - state_.messages[id].consumed;
+    if (rules_(Rule::kUnixUnreadFirst, s.type == kSockDgram, file.object)) break;
+  }
+  return bytes;
+}
+
 // The end of unix_poll() and unix_dgram_poll(). A sender that finds its peer's queue full waits there from now on.
 uint32_t Model::UnixWriteMask(const File& file) {
   const Id id = file.object;

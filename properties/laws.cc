@@ -123,7 +123,7 @@ std::vector<OpenFile> OpenAtEnd(const std::vector<Op>& ops) {
     const Id file = s.fds[n].file;
     if (file == kNil) continue;
     const FileType type = s.files[file].type;
-    open.push_back({static_cast<int32_t>(n), type == FileType::kEpoll, type >= FileType::kEpoll, file});
+    open.push_back({static_cast<int32_t>(n), type == FileType::kEpoll, type >= FileType::kEpoll, file, type});
   }
   return open;
 }

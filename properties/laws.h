@@ -101,6 +101,7 @@ struct OpenFile {
   int32_t number = -1;
   bool epoll = false, pollable = false;
   uint32_t file = 0;  // equal for numbers of one description
+  FileType type = FileType::kNone;
 };
 std::vector<OpenFile> OpenAtEnd(const std::vector<Op>& ops);
 

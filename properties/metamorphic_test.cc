@@ -221,9 +221,10 @@ RC_GTEST_PROP(Metamorphic, SelectAndPpollSayWhatPollSays, (const Drawn& drawn)) 
   }
 }
 
-// What is read into two segments is what would have been read into one.
+// What is read into two segments is what would have been read into one, but of perf events, which are read twice.
 RC_GTEST_PROP(Metamorphic, TwoSegmentsAreReadAsOne, (const Drawn& drawn)) {
-  const std::vector<OpenFile> open = Open(drawn.ops, false);
+  std::vector<OpenFile> open = Open(drawn.ops, false);
+  std::erase_if(open, [](const OpenFile& f) { return f.type == FileType::kPerf; });
   RC_PRE(!open.empty());
   const int32_t number = open[*rc::gen::inRange<size_t>(0, open.size())].number;
   const uint64_t bytes = *rc::gen::element<uint64_t>(1, 8, 9, 4096, 5000),
@@ -235,7 +236,7 @@ RC_GTEST_PROP(Metamorphic, TwoSegmentsAreReadAsOne, (const Drawn& drawn)) {
       Then(Then(drawn.ops, {nonblock, ops::Readv(Number(number), first, bytes - first)}), waits);
   for (const Side& side : Sides()) {
     const std::vector<Outcome> a = Play(side, one), b = Play(side, two);
-    if (b[drawn.ops.size() + 1].kind == Outcome::kSkipped) continue;  // a type whose segments are not modelled
+    if (b[drawn.ops.size() + 1].kind == Outcome::kSkipped) continue;  // up to the file system
     SAME(a == b, side, one, a, two, b);
   }
 }
