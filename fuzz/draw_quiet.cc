@@ -33,7 +33,10 @@ int32_t CreatePerf(Generator& g, uint32_t flags) {
 }
 
 void Read(Generator& g, const Shadow::File& file) {
-  if (file.number >= 0) g.Emit(ops::Read(g.Operand(file.number), g.random().OneIn(4) ? 7 : 8));
+  if (file.number < 0) return;
+  const Fd fd = g.Operand(file.number);
+  Random& r = g.random();
+  g.Emit(r.OneIn(3) ? ops::Readv(fd, r.OneIn(2) ? 4 : 8, 8) : ops::Read(fd, r.OneIn(4) ? 7 : 8));
 }
 
 }  // namespace

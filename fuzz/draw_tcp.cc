@@ -74,7 +74,7 @@ void Act(Generator& g, Fd from, Fd to) {
     case 10:
       return g.Emit(ops::Setsockopt(to, kSoRcvlowat, r.Below(6)));
     case 11:
-      return g.Emit(ops::Getsockopt(to, Option(&r)));
+      return g.Emit(r.OneIn(2) ? ops::Getsockopt(to, Option(&r)) : ops::IoctlInt(Call::kFionread, to, 0));
     case 12:
       return g.Emit(ops::Setsockopt(from, Option(&r), r.OneIn(2) ? 0 : r.OneIn(2) ? -1 : 1));
     case 13:

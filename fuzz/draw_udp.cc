@@ -93,6 +93,9 @@ void Datagrams(Generator& g, int32_t ep) {
         g.Emit(r.OneIn(2) ? ops::Send(fd, r.OneIn(4) ? 70000 : 4, kMsgDontwait, g.BadMemory(4))
                           : ops::Recv(fd, 4, kMsgDontwait, g.BadMemory(4)));
         break;
+      case 10:
+        g.Emit(ops::IoctlInt(Call::kFionread, fd, 0));
+        break;
       default:
         g.Wait(ep, 32);
     }
