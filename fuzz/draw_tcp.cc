@@ -60,8 +60,12 @@ void Act(Generator& g, Fd from, Fd to) {
     case 0:
     case 1:
     case 2:
-    case 3:
-      return g.Emit(ops::Send(from, r.OneIn(16) ? 0 : r.Between(1, 5), kMsgDontwait | (r.OneIn(4) ? kMsgOob : 0)));
+    case 3: {
+      const bool urgent = r.OneIn(4);
+      g.Emit(ops::Send(from, r.OneIn(16) ? 0 : r.Between(1, 5), kMsgDontwait | (urgent ? kMsgOob : 0)));
+      if (urgent && r.OneIn(3)) g.Emit(ops::IoctlInt(Call::kFionread, to, 0));
+      return;
+    }
     case 4:
     case 5:
     case 6:
