@@ -178,17 +178,15 @@ RC_GTEST_PROP(Metamorphic, WhatIsDoneThroughDupsIsTheSame, (const Drawn& drawn))
 // A whole trace through descriptors that went through a socket (SCM_RIGHTS).
 RC_GTEST_PROP(Metamorphic, WhatIsDoneThroughPassedDescriptorsIsTheSame, (const Drawn& drawn)) {
   Script script(drawn.ops);
-  const size_t pair = script.Add(ops::Socketpair(kSockStream, kONonblock));
-  const Fd a = Output(script.Add(ops::Fcntl(Output(pair, 0), kFDupfd, kHigh)));
-  const Fd b = Output(script.Add(ops::Fcntl(Output(pair, 1), kFDupfd, kHigh)));
-  for (const uint32_t end : {0u, 1u}) script.Add(ops::Close(Output(pair, end)));
   Lent(
       drawn.ops,
-      [a, b](Script* s, Fd fd) {
-        s->Add(ops::Sendfd(a, fd));
-        const Fd passed = Output(s->Add(ops::Recvfd(b)));
+      [](Script* s, Fd fd) {
+        // The pair is gone before the op: no close_range gets at it, and no number is taken.
+        const size_t pair = s->Add(ops::Socketpair(kSockStream, kONonblock));
+        s->Add(ops::Sendfd(Output(pair, 0), fd));
+        const Fd passed = Output(s->Add(ops::Recvfd(Output(pair, 1))));
         const Fd high = Output(s->Add(ops::Fcntl(passed, kFDupfd, kHigh)));
-        s->Add(ops::Close(passed));
+        for (const Fd low : {passed, Output(pair, 0), Output(pair, 1)}) s->Add(ops::Close(low));
         return high;
       },
       &script);
@@ -432,6 +430,9 @@ RC_GTEST_PROP(Metamorphic, ModDoesNotMove, (const Drawn& drawn)) {
 
 // --- Independent ops ---------------------------------------------------------------------------------------------
 
+// Calls about one more number of a file, or about an item under a number that was closed.
+bool NumbersMatter(Call call) { return call == Call::kDup || call == Call::kRecvfd || call == Call::kKcmpTfd; }
+
 // The trace without what reaches outside it or depends on its numbers: literal operands, ranges, chosen numbers, names
 // whose number may be another file's by now, and further numbers of a file that may be one under which it is
 // registered.
@@ -441,7 +442,7 @@ std::vector<Op> Secluded(const std::vector<Op>& ops) {
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
     bool out = op.call == Call::kCloseRange || op.call == Call::kDup2 || op.call == Call::kDup3 ||
-               op.call == Call::kFdinfo || ((op.call == Call::kDup || op.call == Call::kRecvfd) && !closed.empty()) ||
+               op.call == Call::kFdinfo || (NumbersMatter(op.call) && !closed.empty()) ||
                (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
     Op operands = op;
     MapFds(operands, [&](Fd fd) {
