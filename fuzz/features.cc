@@ -52,7 +52,7 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
            : op.num(1) == kCtlDel ? Of(kDelete)
            : op.num(1) != kCtlAdd ? Of(kOddOp)
                                   : Features();
-      if (op.num(1) != kCtlDel && op.mem(3).kind() != Memory::kGood) f |= Of(kBadEvent);
+      if (op.num(1) != kCtlDel && !op.mem(3).good()) f |= Of(kBadEvent);
       if (!op.fd(2).literal()) {
         const Call creator = ops[op.fd(2).op()].call;
         if (creator == Call::kEpollCreate || creator == Call::kEpollCreate1) f |= Of(kNested);
@@ -61,7 +61,7 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
     case Call::kEpollWait:
     case Call::kEpollPwait:
     case Call::kEpollPwait2:
-      if (op.mem(1).kind() != Memory::kGood) f |= Of(kBadBuffer);
+      if (!op.mem(1).good()) f |= Of(kBadBuffer);
       if (op.num(2) < 8) f |= Of(kFew);
       break;
     case Call::kWrite:
@@ -70,7 +70,7 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
     case Call::kRead:
     case Call::kSend:
     case Call::kRecv:
-      if (op.mem(1).kind() != Memory::kGood) f |= Of(kDatagramFault);
+      if (!op.mem(1).good()) f |= Of(kDatagramFault);
       break;
     case Call::kSocketpair:
       f |= op.num(0) == kSockStream ? Of(kStream) : op.num(0) == kSockDgram ? Of(kDgram) : Of(kSeqpacket);

@@ -274,7 +274,9 @@ uint64_t Generator::Data() {
 }
 
 Memory Generator::BadMemory(uint32_t records) {
-  switch (random_->Below(8)) {
+  // Memory that another thread has to unmap costs ten calls.
+  if (random_->OneIn(12)) return Memory::kGone;
+  switch (random_->Below(10)) {
     case 0:
       return Memory::kNull;
     case 1:
@@ -283,6 +285,10 @@ Memory Generator::BadMemory(uint32_t records) {
       return Memory::kUnmapped;
     case 3:
       return Memory::kReadonly;
+    case 4:
+      return Memory::kMisaligned;
+    case 5:
+      return Memory::kStraddling;
     default:
       return Memory(Memory::kFault, random_->Below(records + 1));
   }

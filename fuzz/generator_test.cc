@@ -111,7 +111,7 @@ TEST(Generator, ReachesEveryCallAndEveryMaskBit) {
   }
   for (size_t c = 0; c < kCalls; ++c) EXPECT_GT(calls[static_cast<Call>(c)], 100) << Spec(static_cast<Call>(c)).name;
   EXPECT_EQ(bits, ~0u);
-  for (int kind = 0; kind <= Memory::kFault; ++kind) EXPECT_GT(memory[static_cast<Memory::Kind>(kind)], 50) << kind;
+  for (int kind = 0; kind <= Memory::kLast; ++kind) EXPECT_GT(memory[static_cast<Memory::Kind>(kind)], 50) << kind;
   EXPECT_GT(nested, 1000);
   EXPECT_GT(exclusive_odd, 100);
   EXPECT_GT(timeouts, 1000);

@@ -280,8 +280,9 @@ uint64_t Mutator::NewValue(Random* random, const Op& op, size_t slot) {
       return r.OneIn(2) ? r.Pick(kWide) : r.Below(8);
     case ArgKind::kMemory: {
       if (Memory::FromBits(old) != Memory() && r.OneIn(2)) return Memory().bits();
-      constexpr Memory::Kind kKinds[] = {Memory::kGood,     Memory::kNull,  Memory::kKernel, Memory::kUnmapped,
-                                         Memory::kReadonly, Memory::kFault, Memory::kFault};
+      constexpr Memory::Kind kKinds[] = {Memory::kGood,     Memory::kNull,       Memory::kKernel,     Memory::kUnmapped,
+                                         Memory::kReadonly, Memory::kFault,      Memory::kFault,      Memory::kFault,
+                                         Memory::kFault,    Memory::kMisaligned, Memory::kStraddling, Memory::kGone};
       const Memory::Kind kind = r.Pick(kKinds);
       return Memory(kind, kind == Memory::kFault ? r.Below(5) : 0).bits();
     }

@@ -25,7 +25,7 @@ inline Op EpollCreate(int32_t size) { return Make(Call::kEpollCreate, {Int(size)
 inline Op EpollCreate1(uint32_t flags = 0) { return Make(Call::kEpollCreate1, {flags}); }
 inline Op Ctl(Fd ep, int32_t op, Fd fd, uint32_t events, uint64_t data, Memory memory = {}) {
   // What unreadable memory holds is nothing.
-  const bool readable = memory.kind() == Memory::kGood || memory.kind() == Memory::kReadonly;
+  const bool readable = memory.good() || memory.kind() == Memory::kReadonly;
   return Make(Call::kEpollCtl,
               {ep.bits(), Int(op), fd.bits(), memory.bits(), readable ? events : 0, readable ? data : 0});
 }

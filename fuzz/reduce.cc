@@ -82,6 +82,7 @@ void SimplerMemory(const Op& op, size_t slot, Variants* variants) {
   if (m.kind() == Memory::kGood) return;
   variants->Try(slot, Memory().bits());
   if (m.kind() > Memory::kNull) variants->Try(slot, Memory(Memory::kNull).bits());
+  if (m.kind() == Memory::kGone) variants->Try(slot, Memory(Memory::kUnmapped).bits());
   if (m.kind() == Memory::kFault) {
     SimplerNumbers(m.records(), 0, [&](int64_t records) {
       variants->Try(slot, Memory(Memory::kFault, static_cast<uint32_t>(records)).bits());

@@ -95,7 +95,7 @@ void Shadow::Ctl(const Op& op) {
   if (files_[ep].kind != FileKind::kEpoll || file == kNoFile || ep == file) return;
   switch (op.num(1)) {
     case kCtlAdd:
-      if (files_[file].kind == FileKind::kRefused || op.mem(3).kind() != Memory::kGood) return;
+      if (files_[file].kind == FileKind::kRefused || !op.mem(3).good()) return;
       items_.push_back({ep, file, number, op.u32(4), op.arg[5]});
       return;
     case kCtlDel:

@@ -113,8 +113,7 @@ class Decoder {
           if (op->arg[i - 1] == 8 && memory.readable(8)) v = Varint();
           break;
         case ArgKind::kMemory:
-          memory = Memory::FromBits(Varint());
-          if (memory.kind() != Memory::kFault) memory = memory.kind() > Memory::kFault ? Memory() : memory.kind();
+          memory = Memory::FromBits(Varint()).canonical();
           v = memory.bits();
           if (!memory.readable()) i += shape.extra[i];
           break;

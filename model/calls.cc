@@ -392,9 +392,7 @@ void Canonicalize(Op* op) {
         if (op->arg[i - 1] != 8 || !op->mem(i - 2).readable(8)) v = 0;
         break;
       case ArgKind::kMemory: {
-        Memory memory = op->mem(i);
-        if (memory.kind() > Memory::kFault) memory = Memory();
-        if (memory.kind() != Memory::kFault) memory = Memory(memory.kind());
+        const Memory memory = op->mem(i).canonical();
         v = memory.bits();
         if (!memory.readable()) std::fill_n(op->arg.begin() + static_cast<ptrdiff_t>(i) + 1, args[i].pointee, 0);
         break;

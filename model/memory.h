@@ -16,6 +16,8 @@ inline bool InRange(Memory m) { return m.kind() != Memory::kKernel; }
 inline int64_t Copyable(Memory m, bool to_user) {
   switch (m.kind()) {
     case Memory::kGood:
+    case Memory::kMisaligned:
+    case Memory::kStraddling:
       return INT64_MAX;
     case Memory::kReadonly:
       return to_user ? 0 : INT64_MAX;

@@ -119,18 +119,32 @@ class Memory {
     kUnmapped,  // in range, nothing mapped
     kReadonly,  // readable, not writable
     kFault,     // good for `records` records, then unmapped
+    // Good, but for where it begins and ends:
+    kMisaligned,  // at an odd address
+    kStraddling,  // across the boundary of two pages; bytes begin one before it
+    kGone,        // in range, mapped and used a moment ago, then unmapped by another thread
   };
+  static constexpr Kind kLast = kGone;
   constexpr Memory() = default;
   constexpr Memory(Kind kind, uint32_t records = 0) : kind_(kind), records_(records) {}  // NOLINT: a value
+  // The kind in the low three bits, `records` above; the kinds from the last of three bits on have none there.
   static constexpr Memory FromBits(uint64_t bits) {
-    return Memory(static_cast<Kind>(bits & 7), static_cast<uint32_t>(bits >> 3));
+    const uint64_t low = bits & 7, high = bits >> 3;
+    if (low < kStraddling) return Memory(static_cast<Kind>(low), static_cast<uint32_t>(high));
+    return high <= kLast - kStraddling ? Memory(static_cast<Kind>(low + high)) : Memory();
   }
+  // As the text can say it: only a fault stands somewhere.
+  constexpr Memory canonical() const { return kind_ == kFault ? *this : Memory(kind_); }
   constexpr Kind kind() const { return kind_; }
   constexpr uint32_t records() const { return records_; }
-  constexpr uint64_t bits() const { return uint64_t{records_} << 3 | kind_; }
+  constexpr uint64_t bits() const {
+    return kind_ < kStraddling ? uint64_t{records_} << 3 | kind_ : (uint64_t{kind_} - kStraddling) << 3 | kStraddling;
+  }
+  // Good whatever is read or written?
+  constexpr bool good() const { return kind_ == kGood || kind_ == kMisaligned || kind_ == kStraddling; }
   // Can so many records be read there?
   constexpr bool readable(uint32_t records = 1) const {
-    return kind_ == kGood || kind_ == kReadonly || (kind_ == kFault && records_ >= records);
+    return good() || kind_ == kReadonly || (kind_ == kFault && records_ >= records);
   }
   friend constexpr bool operator==(Memory, Memory) = default;
 

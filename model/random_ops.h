@@ -56,7 +56,9 @@ inline Op RandomOp(Random& random, Call call, const std::vector<Op>& before) {
         op.arg[i] = operand().bits();
         break;
       case ArgKind::kMemory:
-        op.arg[i] = random() % 2 == 0 ? 0 : Memory(static_cast<Memory::Kind>(random() % 6), RandomValue(random)).bits();
+        op.arg[i] = random() % 2 == 0
+                        ? 0
+                        : Memory(static_cast<Memory::Kind>(random() % (Memory::kLast + 1)), RandomValue(random)).bits();
         break;
       case ArgKind::kBytes:
         if (random() % 2 == 0) op.arg[i] = 8;

@@ -265,7 +265,10 @@ void Model::Vmsplice(const Op& op, Outcome* out) {
   }
   if (!SpaceInPipe(pipe, nonblock, out)) return;
   // iter_to_pipe(): the pages end where the memory does; what faults ends at a page's end.
-  int64_t done = 0, offset = memory.kind() == Memory::kFault ? (kPage - room % kPage) % kPage : 0;
+  int64_t done = 0, offset = 0;
+  if (memory.kind() == Memory::kFault) offset = (kPage - room % kPage) % kPage;
+  if (memory.kind() == Memory::kMisaligned) offset = 1;
+  if (memory.kind() == Memory::kStraddling) offset = kPage - 1;
   const int64_t all = std::min(n, room);
   while (done < all && !rules_(Rule::kSpliceFull, PipeFull(state_.pipes[pipe]), pipe)) {
     PipeSlot slot;

@@ -9,7 +9,8 @@ namespace pollux {
 
 inline constexpr std::string_view kDirectives[] = {"profile", "fact", "target", "seed", "as-if", "signature", "note"};
 
-inline constexpr std::string_view kMemoryNames[] = {"", "NULL", "kernel", "unmapped", "readonly", "fault"};  // by Kind
+inline constexpr std::string_view kMemoryNames[] = {"",      "NULL",       "kernel",     "unmapped", "readonly",
+                                                    "fault", "misaligned", "straddling", "gone"};  // by Kind
 
 // From Outcome::kBlocked on.
 inline constexpr std::string_view kBlockedNames[] = {"blocked", "hung", "died", "skipped"};

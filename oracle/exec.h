@@ -6,7 +6,9 @@
 //
 // Memory: every output buffer is painted before a call and looked at behind what the call returned; a kernel that
 // writes there is caught (Outcome::clobbered). Records of a fault@N buffer end exactly at an inaccessible page.
-// A struct of fault@0 straddles into one: its first bytes are readable, 4 or half of it.
+// A struct of fault@0 straddles into one: its first bytes are readable, 4 or half of it. Straddling memory has the
+// boundary of two pages in the middle of its first record, of bytes behind the first one; misaligned memory begins at
+// an odd address.
 //
 // EINTR is never an outcome: no op can send a signal, so an interrupted call was interrupted from outside (the
 // harness, a debugger, SIGSTOP and SIGCONT, a freezer) and is made again, unless a Watcher did it on purpose: then
@@ -37,6 +39,7 @@
 #include "oracle/fifo_room.h"
 #include "oracle/loopback.h"
 #include "oracle/numbers.h"
+#include "oracle/unmapper.h"
 #include "oracle/uring.h"
 
 namespace pollux {
@@ -164,6 +167,8 @@ class Exec {
   static socklen_t AddressOf(int to, SystemCall* call);
   static void MessageWithRoom(SystemCall* call);
   char* SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, size_t which = 0);
+  char* ZerosAt(Memory memory);
+  char* Gone() { return unmapper_.Gone(gone_, page_); }
   void SegmentsAt(const Op& op, SystemCall* call);
   long InvokeMarked(const SystemCall& call, bool* blocked);
   void RunUring(const Op& op, Outcome* out);
@@ -191,12 +196,13 @@ class Exec {
 
   // The mapping: see Map().
   char* map_ = nullptr;
-  size_t map_size_ = 0;
+  size_t map_size_ = 0, page_ = 0;
   char *paint_ = nullptr, *paint_end_ = nullptr;
   char *zeros_ = nullptr, *zeros_end_ = nullptr;
   static constexpr size_t kStructs = 3;
   char* struct_end_[kStructs] = {};
-  char *shared_ = nullptr, *shared_readonly_ = nullptr;
+  char *shared_ = nullptr, *shared_readonly_ = nullptr, *gone_ = nullptr;
+  Unmapper unmapper_;  // of gone_
 
   std::unique_ptr<Uring> uring_;  // null: there is none here
 

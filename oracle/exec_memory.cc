@@ -19,12 +19,12 @@ char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
 
 // The mapping, each piece between inaccessible pages (g):
 //   g | paint: output buffers, from its start (good) or up to its end (fault@N) | g | zeros, never written | g
-//     | structs 0 | g | structs 1 | g | structs 2 | g        and one shared page that is mapped twice, writable and
-//     read-only.
+//     | structs 0 | g | structs 1 | g | structs 2 | g        two pages each, and one shared page that is mapped twice,
+//     writable and read-only, | g | and one for what is gone.
 bool Exec::Map() {
-  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t area = (kMaxBytes + page - 1) / page * page;
-  map_size_ = (3 + 2 * kStructs) * page + 2 * area + 3 * page;
+  const size_t page = page_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t area = (kMaxBytes + page - 1) / page * page + 4 * page;
+  map_size_ = (3 + 3 * kStructs) * page + 2 * area + 5 * page;
   // Low, so that maxevents records from here stay in the user range whatever maxevents is.
   void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 44), map_size_, PROT_NONE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -39,13 +39,14 @@ bool Exec::Map() {
   paint_ = piece(area, PROT_READ | PROT_WRITE);
   zeros_ = piece(area, PROT_READ);
   char* structs[kStructs];
-  for (char*& p : structs) p = piece(page, PROT_READ | PROT_WRITE);
+  for (char*& p : structs) p = piece(2 * page, PROT_READ | PROT_WRITE);
   shared_ = at;
   shared_readonly_ = at + 2 * page;
+  gone_ = at + 4 * page;
   if (paint_ == nullptr || zeros_ == nullptr || std::count(structs, structs + kStructs, nullptr) > 0) return false;
   paint_end_ = paint_ + area;
   zeros_end_ = zeros_ + area;
-  for (size_t i = 0; i < kStructs; ++i) struct_end_[i] = structs[i] + page;
+  for (size_t i = 0; i < kStructs; ++i) struct_end_[i] = structs[i] + 2 * page;
   if (mmap(shared_, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
     return false;
   }
@@ -53,7 +54,7 @@ bool Exec::Map() {
   if (mremap(shared_, 0, page, MREMAP_MAYMOVE | MREMAP_FIXED, shared_readonly_) == MAP_FAILED) return false;
   if (mprotect(shared_readonly_, page, PROT_READ) != 0) return false;
   std::memset(paint_, kPaint, area);
-  for (char* p : structs) std::memset(p, 0, page);
+  for (char* p : structs) std::memset(p, 0, 2 * page);
   std::memset(shared_, 0, page);
   text_.resize(4096);
   return true;
@@ -79,6 +80,12 @@ char* Exec::StructAt(Memory memory, void* good, size_t size, size_t which) {
       std::memcpy(p, good, size);
       return p;
     }
+    case Memory::kMisaligned:
+      return static_cast<char*>(std::memcpy(struct_end_[which] - 2 * page_ + 1, good, size));
+    case Memory::kStraddling:
+      return static_cast<char*>(std::memcpy(struct_end_[which] - page_ - size / 2, good, size));
+    case Memory::kGone:
+      return Gone();
   }
   return static_cast<char*>(good);
 }
@@ -86,6 +93,11 @@ char* Exec::StructAt(Memory memory, void* good, size_t size, size_t which) {
 // Where an output buffer of so many records stands.
 void Exec::OutputAt(Memory memory, size_t record, size_t records, SystemCall* call) {
   const size_t area = static_cast<size_t>(paint_end_ - paint_);
+  // Two records more than it was told it has: a kernel that writes one too many is caught.
+  const auto from = [&](size_t offset) {
+    call->buffer = paint_ + offset;
+    call->room = std::min(area - offset, (std::min(records, area / record) + 2) * record);
+  };
   call->room = 0;
   switch (memory.kind()) {
     case Memory::kNull:
@@ -108,9 +120,13 @@ void Exec::OutputAt(Memory memory, size_t record, size_t records, SystemCall* ca
       }
       [[fallthrough]];
     case Memory::kGood:
-      call->buffer = paint_;
-      // Two records more than it was told it has: a kernel that writes one too many is caught.
-      call->room = std::min(area, (std::min(records, area / record) + 2) * record);
+      return from(0);
+    case Memory::kMisaligned:
+      return from(1);
+    case Memory::kStraddling:
+      return from(page_ - std::max<size_t>(record / 2, 1));
+    case Memory::kGone:
+      call->buffer = Gone();
   }
 }
 
@@ -121,6 +137,10 @@ char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, 
     if (memory.kind() == Memory::kFault && memory.records() > 8) return reinterpret_cast<char*>(word);
     return StructAt(memory, word, 8, which);
   }
+  return ZerosAt(memory);
+}
+
+char* Exec::ZerosAt(Memory memory) {
   switch (memory.kind()) {
     case Memory::kNull:
       return nullptr;
@@ -130,6 +150,12 @@ char* Exec::SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, 
       return map_;
     case Memory::kFault:
       return zeros_end_ - std::min<size_t>(memory.records(), static_cast<size_t>(zeros_end_ - zeros_));
+    case Memory::kMisaligned:
+      return zeros_ + 1;
+    case Memory::kStraddling:
+      return zeros_ + page_ - 1;
+    case Memory::kGone:
+      return Gone();
     default:
       return zeros_;
   }
@@ -149,9 +175,10 @@ void Exec::SegmentsAt(const Op& op, SystemCall* c) {
       // Only one of them is reached.
       at = paint_end_ - memory.records();
     } else {
-      OutputAt(memory.kind() == Memory::kFault ? Memory() : memory, 1, n, c);
+      const Memory whole = memory.kind() == Memory::kFault ? Memory() : memory;
+      OutputAt(whole, 1, n, c);
       at = c->buffer;
-      if (at == paint_ && i == 1) at += kMaxBytes / 2;
+      if (whole.good() && i == 1) at += kMaxBytes / 2 + 2 * page_;
     }
     c->segments[i] = {at, n};
   }

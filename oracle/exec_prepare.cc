@@ -184,14 +184,12 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kVmsplice: {
       // A pipe that is filled so keeps the pages: those that nobody writes to.
       const int mode = fcntl(static_cast<int>(fd), F_GETFL);
-      char* at = zeros_;
+      char* at;
       if (mode >= 0 && (mode & O_ACCMODE) == O_RDONLY) {
         OutputAt(op.mem(1), 1, op.arg[2], c);
         at = c->buffer;
-      } else if (op.mem(1).kind() != Memory::kGood && op.mem(1).kind() != Memory::kReadonly) {
-        at = op.mem(1).kind() == Memory::kFault
-                 ? zeros_end_ - std::min<size_t>(op.mem(1).records(), static_cast<size_t>(zeros_end_ - zeros_))
-                 : StructAt(op.mem(1), nullptr, 0, 0);
+      } else {
+        at = ZerosAt(op.mem(1));
       }
       c->segments[0] = {at, op.arg[2]};
       return set(SYS_vmsplice, fd, address(c->segments), 1, op.u32(3));

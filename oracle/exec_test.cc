@@ -102,6 +102,10 @@ TEST(Exec, ABufferFaultsAfterExactlySoManyRecords) {
     EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 1), 8, 0}), 1);
     EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 3), 8, 0}), 3);
     EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 3), 2, 0}), 2);
+    for (const Memory::Kind kind : {Memory::kMisaligned, Memory::kStraddling}) {
+      EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(kind), 8, 0}), 4) << kind;
+    }
+    EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kGone), 8, 0}), -kEFAULT);
     EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 1 << 28), 8, 0}), 4);
     for (const Memory::Kind kind : {Memory::kNull, Memory::kKernel, Memory::kUnmapped, Memory::kReadonly}) {
       EXPECT_EQ(Value(exec, Call::kEpollWait, {N(3), M(kind), 8, 0}), -kEFAULT) << int{kind};

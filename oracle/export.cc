@@ -44,6 +44,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 )";

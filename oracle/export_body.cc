@@ -116,6 +116,12 @@ class Body {
         // Of a struct of which nothing fits the first bytes can be read.
         if (m.records() == 0) return "edge(" + std::to_string(std::min<size_t>(4, size / 2)) + ")";
         return (written ? "edge(" : "at_edge(" + good + ", ") + std::to_string(size) + ")";
+      case Memory::kMisaligned:
+        return "two_pages(1, " + good + ", " + std::to_string(size) + ")";
+      case Memory::kStraddling:
+        return "two_pages(" + std::to_string(4096 - size / 2) + ", " + good + ", " + std::to_string(size) + ")";
+      case Memory::kGone:
+        return "unmapped_page()";
     }
     return good;
   }
@@ -138,14 +144,19 @@ class Body {
           return "painted_edge(" + std::to_string(m.records() * record) + ")";
         }
         break;
+      case Memory::kMisaligned:
+        return "painted_at(1, " + std::to_string(size) + ")";
+      case Memory::kStraddling:
+        return "painted_at(" + std::to_string(4096 - std::max<size_t>(record / 2, 1)) + ", " + std::to_string(size) +
+               ")";
+      case Memory::kGone:
+        return "unmapped_page()";
       case Memory::kGood:
         break;
     }
     return "painted(" + std::to_string(size) + ")";
   }
-  bool Painted(size_t slot) const {
-    return op_.mem(slot).kind() == Memory::kGood || op_.mem(slot).kind() == Memory::kFault;
-  }
+  bool Painted(size_t slot) const { return op_.mem(slot).good() || op_.mem(slot).kind() == Memory::kFault; }
   bool Short(size_t slot, uint64_t size) const {
     return op_.mem(slot).kind() == Memory::kFault && op_.mem(slot).records() < size;
   }
@@ -163,6 +174,12 @@ class Body {
         return "NOWHERE";
       case Memory::kFault:
         return "zeros_at_edge(" + std::to_string(std::min<uint64_t>(m.records(), kMaxBytes)) + ")";
+      case Memory::kMisaligned:
+        return "zeros + 1";
+      case Memory::kStraddling:
+        return "zeros + 4095";
+      case Memory::kGone:
+        return "unmapped_page()";
       default:
         return "zeros";
     }
@@ -216,7 +233,8 @@ class Body {
     const Memory m = op_.mem(slot);
     if (!Painted(slot)) return Output(slot, 1, op_.arg[slot + 1]);
     if (Short(slot, op_.arg[slot + 1])) return "edge(" + std::to_string(m.records()) + ")";
-    return "halves(" + std::to_string(index) + ", " + std::to_string(op_.arg[slot + 1]) + ")";
+    const char* offset = m.kind() == Memory::kMisaligned ? " + 1" : m.kind() == Memory::kStraddling ? " + 4095" : "";
+    return "halves(" + std::to_string(index) + ", " + std::to_string(op_.arg[slot + 1]) + ")" + offset;
   }
 
   std::string Segments() const {

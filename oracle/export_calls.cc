@@ -153,8 +153,17 @@ static size_t room;
      ""},
     {"painted", R"(
 static void *painted(size_t size) {
-  static char memory[(1 << 20) + (1 << 16)];
+  static char memory[(1 << 20) + (1 << 16)] __attribute__((aligned(4096)));
   buffer = memory;
+  room = size + 64;
+  return memset(buffer, 0xa5, room);
+}
+)",
+     ""},
+    {"painted_at", R"(
+static void *painted_at(size_t offset, size_t size) {
+  static char memory[(1 << 20) + (1 << 16)] __attribute__((aligned(4096)));
+  buffer = memory + offset;
   room = size + 64;
   return memset(buffer, 0xa5, room);
 }

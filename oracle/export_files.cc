@@ -26,9 +26,10 @@ static uint64_t *words(int index, uint64_t value) {
      ""},
     {"halves", R"(
 /* Where the two segments are read to. */
-static void *halves(int index, size_t size) {
-  static char memory[2][1 << 19];
-  return memset(memory[index], 0xa5, size);
+static char *halves(int index, size_t size) {
+  static char memory[2][(1 << 19) + 8192] __attribute__((aligned(4096)));
+  memset(memory[index], 0xa5, size + 4096);
+  return memory[index];
 }
 )",
      ""},

@@ -51,7 +51,37 @@ static void *readonly(const void *bytes, size_t size) {
 }
 )",
      ""},
-    {"zeros", "\nstatic const char zeros[1 << 20] = {0};\n", ""},
+    {"two_pages", R"(
+/* The bytes, so far from the start of two pages. */
+static void *two_pages(size_t offset, const void *bytes, size_t size) {
+  char *p = (char *)mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) exit(2);
+  return memcpy(p + offset, bytes, size);
+}
+)",
+     ""},
+    {"unmapped_page", R"(
+/* A page that was there until another thread unmapped it; its address is nobody else's afterwards. */
+static char *lost_page;
+
+static int unmap(void *unused) {
+  (void)unused;
+  return mmap(lost_page, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED;
+}
+
+static char *unmapped_page(void) {
+  static long long stack[8192];
+  int thread;
+  lost_page = (char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (lost_page == MAP_FAILED) exit(2);
+  *lost_page = 1;
+  thread = clone(unmap, stack + 8192, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+  if (thread < 0 || waitpid(thread, NULL, 0) != thread) exit(2);
+  return lost_page;
+}
+)",
+     ""},
+    {"zeros", "\nstatic const char zeros[(1 << 20) + 8192] __attribute__((aligned(4096))) = {0};\n", ""},
     {"event", R"(
 static struct epoll_event *event(uint32_t events, uint64_t data) {
   static struct epoll_event e;
