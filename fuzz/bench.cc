@@ -77,6 +77,8 @@ void MeasureChecking(const Options& options, Measured* out) {
   for (std::vector<Op>& ops : traces) {
     generator.Draw(&random, &ops);
     if (checker.Run(&ops, {.never_block = true}).value != Verdict::kConforms) ops.clear();
+    // A bare replay has one process.
+    if (std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.call == Call::kFork; })) ops.clear();
   }
   for (const std::vector<Op>& ops : traces) {
     bare.emplace_back(&(*target)->exec(), ops);

@@ -7,6 +7,7 @@
 #include "fuzz/ops.h"
 #include "fuzz/tame.h"
 #include "model/abi.h"
+#include "oracle/bounds.h"
 
 namespace pollux {
 namespace {
@@ -152,7 +153,10 @@ void Generator::Extend(Random* random, std::vector<Op>* ops, uint32_t n) {
 void Generator::Emit(const Op& op) {
   if (ops_->size() >= kMaxTrace) return;
   ops_->push_back(op);
-  shadow_.Apply(op);
+  if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
+    ops_->back().process = 1;
+  }
+  shadow_.Apply(ops_->back());
 }
 
 int32_t Generator::NumberOf(FileKind kind) {

@@ -300,7 +300,10 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
   const uint32_t size = static_cast<uint32_t>(ops->size());
   for (uint32_t tries = 0; tries < 8; ++tries) {
     Op& op = (*ops)[random->Below(size)];
-    if (Polls(op.call)) {
+    if (Spec(op.call).args.empty()) continue;
+    if (random->OneIn(op.process != 0 ? 8 : 128)) {
+      op.process ^= 1;
+    } else if (Polls(op.call)) {
       const uint32_t slots = static_cast<uint32_t>(Spec(op.call).args.size());
       const uint32_t i = random->Below(op.npoll + slots);
       if (i >= op.npoll) {

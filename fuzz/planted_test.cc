@@ -85,9 +85,9 @@ TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
     EXPECT_TRUE(names.contains(id + "=true") && names.contains(id + "=false")) << id;
   }
   for (const char* area :
-       {"creation", "ctl",    "masks",   "identity", "order",  "LT",      "ET",     "ONESHOT", "nesting",
-        "quota",    "fault",  "fdinfo",  "poll",     "pipe",   "eventfd", "stream", "dgram",   "seqpacket",
-        "timerfd",  "listen", "connect", "oob",      "rights", "tcp",     "udp",    "fifo",    "doors"}) {
+       {"creation", "ctl",    "masks",  "identity", "order",   "LT",     "ET",    "ONESHOT",   "nesting", "quota",
+        "fault",    "fdinfo", "poll",   "pipe",     "eventfd", "stream", "dgram", "seqpacket", "timerfd", "listen",
+        "connect",  "oob",    "rights", "tcp",      "udp",     "fifo",   "doors", "process"}) {
     EXPECT_GE(areas[area], 3) << area;
   }
 }

@@ -140,9 +140,15 @@ void SimplerCall(const Op& op, Variants* variants) {
   const auto as = [&](Call call, size_t args) {
     Op simple;
     simple.call = call;
+    simple.process = op.process;
     std::copy_n(op.arg.begin(), args, simple.arg.begin());
     return simple;
   };
+  if (op.process != 0) {
+    Op first = op;
+    first.process = 0;
+    variants->Try(first);
+  }
   switch (op.call) {
     case Call::kEpollCreate:
       return variants->Try(as(Call::kEpollCreate1, 0));

@@ -21,7 +21,7 @@ void Shadow::Reset() {
   items_.clear();
   for (auto& numbers : open_) numbers.clear();
   outputs_.clear(), pending_.clear(), passed_.clear();
-  lowest_ = high_ = 3, limit_ = 1024, open_count_ = 0;
+  lowest_ = high_ = 3, limit_ = 1024, open_count_ = 0, second_ = false;
 }
 
 void Shadow::Replay(const std::vector<Op>& ops) {
@@ -159,7 +159,16 @@ void Shadow::Apply(const Op& op) {
     }
     out.first = to;
   };
+  if (op.process != 0) {
+    if (op.call == Call::kExit) second_ = false;
+    if (op.call == Call::kEpollCtl) Ctl(op);
+    outputs_.push_back(out);
+    return;
+  }
   switch (op.call) {
+    case Call::kFork:
+      second_ = true;
+      break;
     case Call::kEpollCreate:
       if (op.num(0) > 0) one(FileKind::kEpoll);
       break;

@@ -31,6 +31,7 @@ enum class FileKind : uint8_t {
   kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
   kTcp,
   kUdp,
+  kProcess,  // no file: what is about a second process
   kRefused,
   kNone,  // not open
 };
@@ -84,6 +85,8 @@ class Shadow {
   const std::vector<int32_t>& Open(FileKind kind) const { return open_[static_cast<size_t>(kind)]; }
   uint32_t open_count() const { return open_count_; }
   int32_t limit() const { return limit_; }
+  // Is there a second process? What its table has of its own is not followed.
+  bool second() const { return second_; }
 
   // A random item whose instance and file live, or nullptr.
   const Item* AnyItem(Random* random);
@@ -117,6 +120,7 @@ class Shadow {
   Pairs pending_, passed_;  // listener and client; receiver and the file on its way
   int32_t lowest_ = 3, high_ = 3, limit_ = 1024;
   uint32_t open_count_ = 0;
+  bool second_ = false;
 };
 
 }  // namespace pollux

@@ -320,6 +320,9 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kKcmpTfd, "kcmp_tfd", Yields::kValue, kKcmpTfdArgs},
       {Call::kUringEpollCtl, "uring_epoll_ctl", Yields::kValue, kEpollCtlArgs},
       {Call::kUringEpollWait, "uring_epoll_wait", Yields::kEvents, kUringEpollWaitArgs},
+      {Call::kFork, "fork", Yields::kValue, {}},
+      {Call::kExit, "exit", Yields::kValue, {}},
+      {Call::kExecve, "execve", Yields::kValue, {}},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
@@ -364,6 +367,7 @@ std::span<const Word> PolledWords(Call call) {
 void Canonicalize(Op* op) {
   const auto fd = [](Fd operand) { return operand.literal() ? Fd::Literal(operand.number()) : operand; };
   if (static_cast<size_t>(op->call) >= kCalls) op->call = static_cast<Call>(static_cast<size_t>(op->call) % kCalls);
+  op->process %= kProcesses;
   const std::span<const ArgSpec> args = Spec(op->call).args;
   op->npoll = Polls(op->call) ? static_cast<uint8_t>(std::min<size_t>(op->npoll, MaxPolled(op->call))) : 0;
   const uint16_t polled = op->call == Call::kSelect ? kSelectSets : UINT16_MAX;

@@ -14,12 +14,11 @@ class Describer {
   explicit Describer(const Model& model) : m_(model), s_(model.state_) {}
 
   std::string Run() {
-    for (size_t fd = 3; fd < s_.fds.size(); ++fd) {
-      if (s_.fds[fd].file != kNil) numbers_[s_.fds[fd].file].push_back(static_cast<int>(fd));
-    }
+    Numbers(s_, "");
+    if (s_.second) Numbers(s_.other, "P2:");
     for (const auto& [file, fds] : numbers_) {
       std::string line;
-      for (const int fd : fds) line += (line.empty() ? "" : ",") + std::to_string(fd);
+      for (const std::string& fd : fds) line += (line.empty() ? "" : ",") + fd;
       line += ": " + File(file);
       text_ += line + "\n";
       if (const Id e = m_.InstanceOf(file); e != kNil) Epoll(e);
@@ -30,6 +29,12 @@ class Describer {
   }
 
  private:
+  void Numbers(const Process& process, const char* whose) {
+    for (size_t fd = 3; fd < process.fds.size(); ++fd) {
+      if (process.fds[fd].file != kNil) numbers_[process.fds[fd].file].push_back(whose + std::to_string(fd));
+    }
+  }
+
   std::string File(Id id) const {
     const pollux::File& f = s_.files[id];
     std::string t;
@@ -148,7 +153,7 @@ class Describer {
 
   const Model& m_;
   const State& s_;
-  std::map<Id, std::vector<int>> numbers_;
+  std::map<Id, std::vector<std::string>> numbers_;
   std::string text_;
 };
 

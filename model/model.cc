@@ -15,7 +15,11 @@ void Model::Reset() { state_.Reset(); }
 
 void Model::Run(const Op& op, Outcome* out) {
   rules_.StartOp();
-  Dispatch(op, out);
+  if (op.process == 0) [[likely]] {
+    Dispatch(op, out);
+  } else {
+    RunAsSecond(op, out);
+  }
   // What messages held goes when the call returns.
   ReleaseFiles();
 }
@@ -134,6 +138,12 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return KcmpFile(op, out);
     case Call::kKcmpTfd:
       return KcmpTfd(op, out);
+    case Call::kFork:
+      return Fork(out);
+    case Call::kExit:
+      return Exit(op, out);
+    case Call::kExecve:
+      return Execve(op, out);
   }
 }
 
@@ -154,7 +164,7 @@ bool Model::Blocks(const Op& op) const {
       op.call == Call::kSplice || op.call == Call::kTee || op.call == Call::kVmsplice || op.call == Call::kSendfile;
   const Id id = FileAt(op.num(0));
   const File& f = state_.files[id];
-  if (splices) return Sleeps(op);
+  if (splices || op.process != 0) return Sleeps(op);
   if (op.call == Call::kReopen) {
     if (!state_.inodes[f.inode].fifo || (op.u32(1) & (kONonblock | kOPath)) != 0) return false;
   } else if (id == kNil || f.type == FileType::kPath || (f.flags & kONonblock) != 0) {

@@ -4,9 +4,9 @@
 // Model is a copy of the world. Costs: an op costs what the kernel's algorithm costs, without the system call.
 // Not thread-safe.
 //
-// Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), poll.cc, vector.cc
-// (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc, userfaultfd.cc, perf.cc,
-// tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
+// Where to look: fd_table.cc (descriptors), process.cc (the second process), file.cc (the table of what each type of
+// file can do), poll.cc, vector.cc (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc,
+// userfaultfd.cc, perf.cc, tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
 // (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
@@ -105,6 +105,12 @@ class Model {
   void Dup3(const Op& op, Outcome* out);
   void DupTo(int32_t from, int32_t to, bool cloexec, Outcome* out);
   void Fcntl(const Op& op, Outcome* out);
+
+  // process.cc
+  void RunAsSecond(const Op& op, Outcome* out);
+  void Fork(Outcome* out);
+  void Exit(const Op& op, Outcome* out);
+  void Execve(const Op& op, Outcome* out);
 
   // file.cc
   // What a type of file can do: the part of struct file_operations that the calls meet. A null operation is one that

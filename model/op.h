@@ -83,8 +83,11 @@ enum class Call : uint8_t {
   kKcmpTfd,         // kcmp_tfd(0 fd, 1 epfd, 2 tfd, [3 memory,] 4 toff) = 0 same, 1 another
   kUringEpollCtl,   // uring_epoll_ctl: epoll_ctl by io_uring, IORING_OP_EPOLL_CTL
   kUringEpollWait,  // uring_epoll_wait(0 epfd, [1 memory,] 2 maxevents): IORING_OP_EPOLL_WAIT
+  kFork,            // fork() = 2: the second process begins, with a copy of the first one's table
+  kExit,            // exit(): the second process ends
+  kExecve,          // execve(): it becomes another program
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kUringEpollWait) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kExecve) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -233,6 +236,7 @@ inline size_t MaxPolled(Call call) { return kMaxArgs - Spec(call).args.size(); }
 struct Op {
   Call call = Call::kClose;
   uint8_t npoll = 0;
+  uint8_t process = 0;  // who calls: 0 the first process, 1 the one that fork() made ("P2:")
   std::array<uint64_t, kMaxArgs> arg = {};
 
   Fd fd(size_t i) const { return Fd::FromBits(arg[i]); }
@@ -274,6 +278,9 @@ void MapFds(Op& op, F f) {
     op.arg[i] = f(op.fd(i)).bits();
   }
 }
+
+// How many processes there may be.
+inline constexpr uint8_t kProcesses = 2;
 
 // The files that open() can name.
 enum class Which : uint8_t { kRegular, kDirectory, kNull };

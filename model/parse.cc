@@ -85,6 +85,8 @@ class Parser : private Scanner {
   bool OpLine() {
     Note note;
     size_t names = 0;
+    Op op;
+    if (Caller(kSecondProcess)) op.process = 1;
     std::string_view word = PeekWord();
     while (!CallFollows(word)) {
       if (!IsName(word)) return Fail("a name or a call");
@@ -105,7 +107,6 @@ class Parser : private Scanner {
       return Fail(names == 1 ? "a call that returns one descriptor" : "a call that returns two descriptors");
     }
     pos_ += word.size();
-    Op op;
     op.call = spec->call;
     if (!Expect('(') || !Args(&op) || !Expect(')')) return false;
     if (Take('=')) {
@@ -123,6 +124,14 @@ class Parser : private Scanner {
     trace_->ops.push_back(op);
     trace_->notes.push_back(std::move(note));
     return true;
+  }
+
+  // "P2:", before everything else.
+  bool Caller(std::string_view who) {
+    const size_t start = pos_;
+    if (TakeWord(who) && Take(':')) return true;
+    pos_ = start;
+    return false;
   }
 
   bool CallFollows(std::string_view word) {

@@ -91,6 +91,11 @@ void AppendSlot(std::string* out, const Op& op, size_t i, const std::function<st
   *out += spec.close;
 }
 
+// Who makes the call, before the names of what it returns.
+void AppendCaller(std::string* out, const Op& op) {
+  if (op.process != 0) *out += kSecondProcess, *out += ": ";
+}
+
 void AppendOp(std::string* out, const Op& given, const std::function<std::string(Fd)>& name) {
   Op op = given;
   Canonicalize(&op);
@@ -199,6 +204,7 @@ std::string PrintTrace(const Trace& trace, const std::span<const Outcome>* outco
     const Op& op = trace.ops[i];
     const Note& note = i < trace.notes.size() ? trace.notes[i] : kNoNote;
     AppendLines(&out, note.above);
+    AppendCaller(&out, op);
     names.AppendBinding(&out, i);
     AppendOp(&out, op, [&](Fd fd) { return names.Operand(i, fd); });
     std::string comment = note.comment;
@@ -227,6 +233,7 @@ std::vector<std::string> PrintOps(const Trace& trace) {
   const Names names(trace);
   std::vector<std::string> lines(trace.ops.size());
   for (size_t i = 0; i < lines.size(); ++i) {
+    AppendCaller(&lines[i], trace.ops[i]);
     names.AppendBinding(&lines[i], i);
     AppendOp(&lines[i], trace.ops[i], [&](Fd fd) { return names.Operand(i, fd); });
   }
@@ -242,6 +249,7 @@ std::string PrintOp(const Op& op) {
 
 std::string PrintOp(const Op& op, const std::function<std::string(Fd)>& name) {
   std::string out;
+  AppendCaller(&out, op);
   AppendOp(&out, op, name);
   return out;
 }

@@ -333,10 +333,17 @@ struct Descriptor {
 
 // --- The world -----------------------------------------------------------------------------------------------------
 
-struct State {
+// What a process has of its own.
+struct Process {
   std::vector<Descriptor> fds;  // by number; 0 to 2 hold the null file and are never free
   int32_t lowest_free = 3;      // no number below it is free
   int64_t nofile = 1024;        // RLIMIT_NOFILE
+};
+
+// Its own process is the one that calls: the first one between two ops.
+struct State : Process {
+  Process other;        // the second one; while that calls, the first
+  bool second = false;  // is there a second process?
   int64_t watches_left = kNoLimit;
   static constexpr int64_t kNoLimit = int64_t{1} << 62;
 
@@ -365,6 +372,7 @@ struct State {
 
   void Reset() {
     fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
+    other = {fds, 3, 1024}, second = false;
     files.Clear(), inodes.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
     eventfds.Clear(), timerfds.Clear(), userfaultfds.Clear(), perfs.Clear(), sockets.Clear(), messages.Clear(),
         plains.Clear();

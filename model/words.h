@@ -12,6 +12,9 @@ inline constexpr std::string_view kDirectives[] = {"profile", "fact", "target", 
 inline constexpr std::string_view kMemoryNames[] = {"",      "NULL",       "kernel",     "unmapped", "readonly",
                                                     "fault", "misaligned", "straddling", "gone"};  // by Kind
 
+// Before an op that the second process runs.
+inline constexpr std::string_view kSecondProcess = "P2";
+
 // From Outcome::kBlocked on.
 inline constexpr std::string_view kBlockedNames[] = {"blocked", "hung", "died", "skipped"};
 

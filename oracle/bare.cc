@@ -54,6 +54,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : ring_(exec->ring()) {
     exec->Run(resolved, &outcome);
     bindings.Bind(op, outcome);
     if (outcome.kind == Outcome::kSkipped || outcome.kind == Outcome::kBlocked) continue;
+    if (op.process != 0) continue;  // a replay has one process
     called.push_back(resolved);
     limited |= op.call == Call::kPrlimit;
   }

@@ -13,6 +13,31 @@
 
 namespace pollux {
 
+// May the second process run it? It has no memory of its own, no limits that count, and nobody who asks it for
+// addresses.
+constexpr bool SecondMay(Call call) {
+  switch (call) {
+    case Call::kVmsplice:
+    case Call::kMemfdCreate:
+    case Call::kOpen:
+    case Call::kPrlimit:
+    case Call::kWatches:
+    case Call::kSocket:
+    case Call::kBind:
+    case Call::kConnect:
+    case Call::kAccept4:
+    case Call::kUserfaultfd:
+    case Call::kUffdApi:
+    case Call::kPerfEventOpen:
+    case Call::kFifo:
+    case Call::kUringEpollCtl:
+    case Call::kUringEpollWait:
+      return false;
+    default:
+      return true;
+  }
+}
+
 // Why the op (whose operands are literal) is out of bounds, or nullptr if it is not.
 inline const char* OutOfBounds(const Op& op) {
   constexpr const char* kReason = "descriptors 0 to 2 belong to the harness";
@@ -24,7 +49,7 @@ inline const char* OutOfBounds(const Op& op) {
       if (static_cast<uint32_t>(op.poll_fd(i).number()) <= 2) return kReason;
     }
   }
-  return nullptr;
+  return op.process == 0 || SecondMay(op.call) ? nullptr : "for the first process alone";
 }
 
 }  // namespace pollux

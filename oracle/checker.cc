@@ -121,15 +121,21 @@ void Insert(std::vector<Op>* ops, size_t at, const Op& op) {
   ops->insert(ops->begin() + static_cast<std::ptrdiff_t>(at), op);
 }
 
-// One number of every open instance, lowest first.
-void OpenInstances(const State& s, std::vector<int32_t>* numbers) {
+// One number of every open instance, lowest first: of the first process, and those that the second one alone has.
+void OpenInstances(const State& s, std::vector<std::pair<uint8_t, int32_t>>* numbers) {
   numbers->clear();
-  for (size_t n = 3; n < s.fds.size(); ++n) {
-    const Id file = s.fds[n].file;
-    if (s.files[file].type != FileType::kEpoll) continue;
-    const bool known = std::any_of(numbers->begin(), numbers->end(),
-                                   [&](int32_t m) { return s.fds[static_cast<size_t>(m)].file == file; });
-    if (!known) numbers->push_back(static_cast<int32_t>(n));
+  const auto at = [&s](std::pair<uint8_t, int32_t> n) {
+    return (n.first == 0 ? s.fds : s.other.fds)[static_cast<size_t>(n.second)].file;
+  };
+  for (uint8_t process = 0; process <= (s.second ? 1 : 0); ++process) {
+    const size_t end = (process == 0 ? s.fds : s.other.fds).size();
+    for (size_t n = 3; n < end; ++n) {
+      const std::pair<uint8_t, int32_t> number = {process, static_cast<int32_t>(n)};
+      const Id file = at(number);
+      if (s.files[file].type != FileType::kEpoll) continue;
+      const bool known = std::any_of(numbers->begin(), numbers->end(), [&](auto m) { return at(m) == file; });
+      if (!known) numbers->push_back(number);
+    }
   }
 }
 
@@ -253,8 +259,8 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
 bool Checker::Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes) {
   if (lacks_[static_cast<size_t>(Call::kFdinfo)] != nullptr) return false;
   OpenInstances(model_->state(), &instances_);
-  for (const int32_t number : instances_) {
-    Op op = {.call = Call::kFdinfo};
+  for (const auto& [process, number] : instances_) {
+    Op op = {.call = Call::kFdinfo, .process = process};
     op.arg[0] = Fd::Literal(number).bits();
     model_->Run(op, &allowed_);
     target_->Run(op, &observed_);

@@ -112,7 +112,7 @@ class Checker {
   Outcome allowed_, observed_;
   Rule previous_ = Rule::kNone;     // what decided the op before: an fdinfo that differs is its doing
   std::vector<size_t> unexpected_;  // ops of this trace that the target refused on its own
-  std::vector<int32_t> instances_;
+  std::vector<std::pair<uint8_t, int32_t>> instances_;
   Tally skips_, sets_;
   uint64_t ops_run_ = 0, skipped_ = 0, by_set_ = 0, diverged_ = 0;
 };

@@ -72,12 +72,12 @@ std::unique_ptr<Exec> Exec::Open(CallMark* mark, std::string* why) {
   std::unique_ptr<Exec> exec(new Exec);
   exec->mark_ = mark != nullptr ? mark : &exec->own_mark_;
   exec->mark_->Here();
-  if (!exec->Map()) {
-    *why = "cannot map buffers";
-    return nullptr;
-  }
   if (const char* reason = exec->TakeTable()) {
     *why = reason;
+    return nullptr;
+  }
+  if (!exec->Map()) {
+    *why = "cannot map buffers";
     return nullptr;
   }
   return exec;
@@ -113,6 +113,7 @@ const char* Exec::TakeTable() {
 }
 
 Exec::~Exec() {
+  second_.Kill();
   if (limit_taken_) {
     CloseFrom3();
     setrlimit(RLIMIT_NOFILE, &original_limit_);
@@ -126,9 +127,12 @@ Exec::~Exec() {
 
 void Exec::Reset() {
   if (!restart_expires_.empty()) timers_.Clear(), restart_expires_.clear(), lost_timers_ = false;
+  second_.Kill();
   const bool inet = loopback_.busy();
   if (inet) [[unlikely]]
     loopback_.Reset();
+  // It was the first to keep this thread where it is, if it did.
+  if (!loopback_.busy()) second_.Unpin();
   syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
   if (limit_ != kTraceLimit) [[unlikely]] {
     SetLimit(kTraceLimit);
@@ -163,33 +167,53 @@ void Exec::Compact() {
 void Exec::Run(const Op& op, Outcome* out) {
   if (const char* why = Refused(op)) [[unlikely]]
     return Skip(why, out);
-  if (!Prepare(op, &call_)) [[unlikely]] {
+  by_second_ = op.process != 0;
+  if (by_second_ && !second_.alive()) [[unlikely]]
+    return out->Error(kESRCH);
+  if (!Prepare(op, call_)) [[unlikely]] {
     if (op.call == Call::kFdinfo) return Fdinfo(op.fd(0).number(), out);
     if (op.call == Call::kFifo) {
       const long result = fifos_.Open(static_cast<int>(op.u32(0)));
       return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
     }
+    if (op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve) return RunProcess(op, out);
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
     return Skip("no quota here", out);
   }
-  if (call_.number == kNoCall) return Skip("this architecture has no such call", out);
-  if (op.call == Call::kPrlimit && call_.limit.rlim_cur > call_.limit.rlim_max) {
+  if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
+  if (op.call == Call::kPrlimit && call_->limit.rlim_cur > call_->limit.rlim_max) {
     return Skip("above the hard limit of RLIMIT_NOFILE", out);
   }
   const bool inet = op.call == Call::kSocket && op.num(0) == AF_INET;
   if (inet && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
-  bool blocked = false;
-  const long result = InvokeMarked(call_, &blocked);
+  bool blocked = false, died = false;
+  const long result = InvokeMarked(*call_, &blocked, &died);
   if (loopback_.active() || inet) [[unlikely]] {
     if (const char* why = OnLoopback(op, result)) return Skip(why, out);
   }
   out->Clear();
-  Collect(op, call_, result, out);
+  Collect(op, *call_, result, out);
   if (op.call == Call::kTimerfdCreate || !restart_expires_.empty()) FollowTimers(op, result);
-  if (blocked) [[unlikely]] {
+  if (blocked || died) [[unlikely]] {
     out->Clear();
-    out->kind = Outcome::kBlocked;
+    out->kind = died ? Outcome::kDied : Outcome::kBlocked;
   }
+}
+
+void Exec::RunProcess(const Op& op, Outcome* out) {
+  if (op.call == Call::kFork) {
+    if (second_.alive()) return out->Error(kEAGAIN);
+    if (const char* why = second_.Fork()) return Skip(why, out);
+    return out->Value(2);
+  }
+  if (op.process == 0) return out->Error(kEPERM);
+  if (op.call == Call::kExit) {
+    second_.Exit();
+  } else if (const char* why = second_.Execve()) {
+    return Skip(why, out);
+  }
+  if (loopback_.active()) SettleLoopback();
+  out->Value(0);
 }
 
 void Exec::RunUring(const Op& op, Outcome* out) {
@@ -200,10 +224,10 @@ void Exec::RunUring(const Op& op, Outcome* out) {
   mark_->Enter();
   if (op.call == Call::kUringEpollCtl) {
     const long result =
-        uring_->EpollCtl(epfd, op.num(1), op.fd(2).number(), reinterpret_cast<const void*>(call_.arg[3]));
+        uring_->EpollCtl(epfd, op.num(1), op.fd(2).number(), reinterpret_cast<const void*>(call_->arg[3]));
     if (result < 0) out->Error(static_cast<Errno>(-result));
   } else {
-    CollectEvents(call_, uring_->EpollWait(epfd, call_.buffer, op.num(2), &blocked), out);
+    CollectEvents(*call_, uring_->EpollWait(epfd, call_->buffer, op.num(2), &blocked), out);
   }
   mark_->Leave();
   if (blocked) out->Clear(), out->kind = Outcome::kBlocked;
@@ -213,7 +237,8 @@ void Exec::RunUring(const Op& op, Outcome* out) {
 const char* Exec::OnLoopback(const Op& op, long result) {
   if (op.call == Call::kSocket && result == -EAFNOSUPPORT) return "no INET sockets";
   if (result == -EADDRINUSE || result == -EADDRNOTAVAIL) return "no port is free";
-  if (!loopback_.Done(op, result)) [[unlikely]]
+  // The second process's numbers are not followed.
+  if (by_second_ ? Loopback::Sends(op.call) : !loopback_.Done(op, result)) [[unlikely]]
     SettleLoopback();
   return nullptr;
 }
@@ -226,11 +251,15 @@ void Exec::SettleLoopback() {  // a helper's descriptor counts as well
   highest_limit_ = highest;
 }
 
-long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {
+long Exec::InvokeMarked(const SystemCall& call, bool* blocked, bool* died) {
   mark_->Enter();
   long result;
   do {
-    result = Invoke(call);
+    if (by_second_) [[unlikely]] {
+      result = second_.Call(call, mark_, died);
+    } else {
+      result = Invoke(call);
+    }
     *blocked = mark_->Poked();
   } while (result == -EINTR && !*blocked);
   mark_->Leave();
@@ -242,14 +271,16 @@ long Exec::InvokeMarked(const SystemCall& call, bool* blocked) {
 // The expiration of a timer that was set to the past, or restarted with an interval that has passed, is part of the op:
 // it comes by interrupt a moment later. poll(2) on the timer waits for it and changes nothing.
 void Exec::FollowTimers(const Op& op, long result) {
-  timers_.Follow(op, result);
   const int fd = op.fd(0).number();
-  const uint16_t known = timers_.At(fd);
+  if (!by_second_) timers_.Follow(op, result);
+  const uint16_t known = by_second_ ? 0 : timers_.At(fd);
+  const bool lost = by_second_ || lost_timers_;
   bool expires = false;
   switch (op.call) {
     case Call::kTimerfdCreate:
       if (result < 0) return;
       restart_expires_.push_back(false);
+      if (by_second_) return;
       return timers_.Put(static_cast<int>(result), static_cast<uint16_t>(restart_expires_.size()));
     case Call::kRecvfd:
       // What is done to a description under another number is done to one that is known.
@@ -258,23 +289,29 @@ void Exec::FollowTimers(const Op& op, long result) {
       return;
     case Call::kTimerfdSettime: {
       if (result < 0) return;
-      const timespec &value = call_.timer.it_value, &interval = call_.timer.it_interval;
+      const timespec &value = call_->timer.it_value, &interval = call_->timer.it_interval;
       expires = ExpiresAtOnce(op.u32(1), value.tv_sec, value.tv_nsec);
+      if (by_second_) timers_.Clear(), lost_timers_ = true;  // it may be one of the first process, too
       if (known != 0) restart_expires_[known - 1] = expires && NearInterval(interval.tv_sec, interval.tv_nsec);
       break;
     }
     case Call::kRead:
     case Call::kReadv:
-      expires = result != -EAGAIN && (known != 0 ? restart_expires_[known - 1] : lost_timers_ && NearPeriodic(fd));
+      expires = result != -EAGAIN && (known != 0 ? restart_expires_[known - 1] : lost && NearPeriodic(fd));
       break;
     default:
       break;
   }
   if (!expires) return;
   constexpr int kLongest = 1000;  // ms; a kernel that loses the expiration shows it in what follows
-  pollfd timer = {fd, POLLIN, 0};
-  const timespec longest = {kLongest / 1000, 0};
-  syscall(SYS_ppoll, &timer, 1, &longest, nullptr, 8);
+  SystemCall& wait = *call_;
+  wait.poll[0] = {fd, POLLIN, 0};
+  wait.time = {kLongest / 1000, 0};
+  const long arg[6] = {reinterpret_cast<long>(wait.poll), 1, reinterpret_cast<long>(&wait.time), 0, 8, 0};
+  wait.number = SYS_ppoll;
+  std::copy(std::begin(arg), std::end(arg), wait.arg);
+  bool died;
+  by_second_ ? second_.Call(wait, nullptr, &died) : Invoke(wait);
 }
 
 }  // namespace pollux

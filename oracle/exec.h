@@ -39,6 +39,7 @@
 #include "oracle/fifo_room.h"
 #include "oracle/loopback.h"
 #include "oracle/numbers.h"
+#include "oracle/second_process.h"
 #include "oracle/unmapper.h"
 #include "oracle/uring.h"
 
@@ -66,7 +67,8 @@ struct CallMark {
 //  written
 //    to elsewhere: only null is opened with O_WRONLY or O_RDWR;
 //  - memfd_create with huge pages or execution flags;
-//  - negative limits.
+//  - negative limits;
+//  - by the second process: what uses this one's memory, limits or addresses (SecondMay, bounds.h).
 const char* Refused(const Op& op);
 
 // A system call with everything that it points to.
@@ -123,9 +125,9 @@ class Exec {
   static constexpr rlim_t kTraceLimit = 1024;  // RLIMIT_NOFILE at the start of a trace
 
   // Turns the calling thread into one that executes traces: its descriptor table becomes its own (unshare), with 0,
-  // 1, 2 and nothing else; no signal is blocked; for the process, RLIMIT_NOFILE becomes 1024, SIGPIPE is ignored
-  // and kPokeSignal has an empty handler. The destructor puts back all but the closed descriptors. The mark is not
-  // owned and may be null. On failure nullptr, and *why says why.
+  // 1, 2 and nothing else, 0 being its buffers; no signal is blocked; for the process, RLIMIT_NOFILE becomes 1024,
+  // SIGPIPE is ignored and kPokeSignal has an empty handler. The destructor puts back all but the closed descriptors.
+  // The mark is not owned and may be null. On failure nullptr, and *why says why.
   static std::unique_ptr<Exec> Open(CallMark* mark, std::string* why);
   ~Exec();
   Exec(const Exec&) = delete;
@@ -137,9 +139,9 @@ class Exec {
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 
-  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo; io_uring's, with the arguments of
-  // the call that it stands for). Pointers go into *call, which must stay where it is, and into this Exec's buffers;
-  // structs that stand in faulting or read-only memory share one place.
+  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, fork; io_uring's, with the
+  // arguments of the call that it stands for). Pointers go into *call, which must stay where it is, and into this
+  // Exec's buffers; structs that stand in faulting or read-only memory share one place.
   bool Prepare(const Op& op, SystemCall* call);
 
   // Where output buffers stand; an inaccessible page follows.
@@ -170,7 +172,8 @@ class Exec {
   char* ZerosAt(Memory memory);
   char* Gone() { return unmapper_.Gone(gone_, page_); }
   void SegmentsAt(const Op& op, SystemCall* call);
-  long InvokeMarked(const SystemCall& call, bool* blocked);
+  long InvokeMarked(const SystemCall& call, bool* blocked, bool* died);
+  void RunProcess(const Op& op, Outcome* out);
   void RunUring(const Op& op, Outcome* out);
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);
@@ -182,6 +185,7 @@ class Exec {
   const char* OnLoopback(const Op& op, long result);
   void SettleLoopback();
   void Fdinfo(int fd, Outcome* out);
+  void CallersPath(char* out, const char* directory, int fd) const;
   long OpenFdinfo(int fd);
   long ReadFdinfo(int fd);
   void FollowTimers(const Op& op, long result);
@@ -191,7 +195,9 @@ class Exec {
 
   CallMark own_mark_;
   CallMark* mark_ = nullptr;
-  SystemCall call_;
+  SystemCall* call_ = nullptr;  // where the second process sees it, too
+  SecondProcess second_;
+  bool by_second_ = false;  // the op under way is its
   bool signals_taken_ = false, limit_taken_ = false;
 
   // The mapping: see Map().

@@ -37,9 +37,8 @@ bool Expect(const char** p, const char* end, std::string_view word) {
   return true;
 }
 
-bool IsEpoll(int fd) {
-  char path[48], target[64];
-  ThreadPath(path, "/proc/thread-self/fd/", fd);
+bool IsEpoll(const char* path) {
+  char target[64];
   const ssize_t n = readlink(path, target, sizeof target);
   return std::string_view(target, static_cast<size_t>(std::max<ssize_t>(n, 0))) == "anon_inode:[eventpoll]";
 }
@@ -58,6 +57,8 @@ void Exec::Fdinfo(int fd, Outcome* out) {
   if (size == -ENOENT) return out->Error(kEBADF);
   if (size < 0) return Skip("fdinfo cannot be read now", out);
 
+  char names[48];
+  CallersPath(names, "fd/", fd);
   out->kind = Outcome::kRecords;
   bool path = false;  // opened with O_PATH: a name of the epoll, and no epoll
   const char *p = text_.data(), *end = p + size;
@@ -74,7 +75,7 @@ void Exec::Fdinfo(int fd, Outcome* out) {
     const void* newline = std::memchr(p, '\n', static_cast<size_t>(end - p));
     p = newline == nullptr ? end : static_cast<const char*>(newline) + 1;
   }
-  if (out->records.empty() && (path || !IsEpoll(fd))) return out->Error(kEINVAL);
+  if (out->records.empty() && (path || !IsEpoll(names))) return out->Error(kEINVAL);
   std::sort(out->records.begin(), out->records.end(), [](const Record& a, const Record& b) {
     return a.fd != b.fd ? a.fd < b.fd : a.data != b.data ? a.data < b.data : a.events < b.events;
   });
@@ -96,10 +97,22 @@ bool Exec::NearPeriodic(int fd) {
   return NearInterval(static_cast<int64_t>(sec), static_cast<int64_t>(Parse(&p, end, 10)));
 }
 
+// In /proc, of the process whose op is under way.
+void Exec::CallersPath(char* out, const char* directory, int fd) const {
+  char task[40];
+  if (by_second_) {
+    ThreadPath(task, "/proc/", second_.pid());
+    std::strcat(std::strcat(task, "/"), directory);
+  } else {
+    std::strcat(std::strcpy(task, "/proc/thread-self/"), directory);
+  }
+  ThreadPath(out, task, fd);
+}
+
 // The open fdinfo file, or -errno. It takes a number for a moment; where there is none left the soft limit is lifted.
 long Exec::OpenFdinfo(int fd) {
   char path[48];
-  ThreadPath(path, "/proc/thread-self/fdinfo/", fd);
+  CallersPath(path, "fdinfo/", fd);
   int info = open(path, O_RDONLY | O_CLOEXEC);
   if (info < 0 && errno == EMFILE) {
     const rlim_t limit = limit_, highest = highest_limit_;

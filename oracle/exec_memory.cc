@@ -6,12 +6,18 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
+#include <utility>
+#include <vector>
 
 #include "oracle/exec.h"
 #include "oracle/exec_internal.h"
 
 namespace pollux {
 namespace {
+
+constexpr size_t kHandover = 64;  // more than it takes
+static_assert(sizeof(Handover) <= kHandover && kHandover + sizeof(SystemCall) + SecondProcess::kSpare <= 4096);
 
 char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
 
@@ -20,21 +26,30 @@ char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
 // The mapping, each piece between inaccessible pages (g):
 //   g | paint: output buffers, from its start (good) or up to its end (fault@N) | g | zeros, never written | g
 //     | structs 0 | g | structs 1 | g | structs 2 | g        two pages each, and one shared page that is mapped twice,
-//     writable and read-only, | g | and one for what is gone.
+//     writable and read-only, | g | one for what is gone | g | and one with the calls that are under way.
+// All of it is a file without a name, descriptor 0 of the executing thread, so that the second process has it where
+// this one has it, whatever program it runs.
 bool Exec::Map() {
   const size_t page = page_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t area = (kMaxBytes + page - 1) / page * page + 4 * page;
-  map_size_ = (3 + 3 * kStructs) * page + 2 * area + 5 * page;
+  map_size_ = (3 + 3 * kStructs) * page + 2 * area + 7 * page;
   // Low, so that maxevents records from here stay in the user range whatever maxevents is.
-  void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 44), map_size_, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const int file = static_cast<int>(syscall(SYS_memfd_create, "pollux", 0));
+  if (file < 0 || ftruncate(file, static_cast<off_t>(map_size_)) != 0) return false;
+  if (file != 0) dup2(file, 0), close(file);
+  void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 29), map_size_, PROT_NONE, MAP_SHARED | MAP_NORESERVE, 0, 0);
   if (map == MAP_FAILED) return false;
   map_ = static_cast<char*>(map);
+  std::vector<Mapping> mappings = {{false, map_, map_size_, PROT_NONE, 0}};
+  const auto protect = [&mappings](char* p, size_t size, int protection) {
+    mappings.push_back({true, p, size, protection, 0});
+    return mprotect(p, size, protection) == 0;
+  };
   char* at = map_ + page;
-  const auto piece = [&at, page](size_t size, int protection) {
+  const auto piece = [&](size_t size, int protection) {
     char* p = at;
     at += size + page;
-    return mprotect(p, size, protection) == 0 ? p : nullptr;
+    return protect(p, size, protection) ? p : nullptr;
   };
   paint_ = piece(area, PROT_READ | PROT_WRITE);
   zeros_ = piece(area, PROT_READ);
@@ -47,12 +62,14 @@ bool Exec::Map() {
   paint_end_ = paint_ + area;
   zeros_end_ = zeros_ + area;
   for (size_t i = 0; i < kStructs; ++i) struct_end_[i] = structs[i] + 2 * page;
-  if (mmap(shared_, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-    return false;
-  }
-  // An old size of 0 maps a shared mapping a second time.
-  if (mremap(shared_, 0, page, MREMAP_MAYMOVE | MREMAP_FIXED, shared_readonly_) == MAP_FAILED) return false;
-  if (mprotect(shared_readonly_, page, PROT_READ) != 0) return false;
+  if (!protect(shared_, page, PROT_READ | PROT_WRITE)) return false;
+  const off_t offset = shared_ - map_;
+  if (mmap(shared_readonly_, page, PROT_READ, MAP_SHARED | MAP_FIXED, 0, offset) == MAP_FAILED) return false;
+  mappings.push_back({false, shared_readonly_, page, PROT_READ, offset});
+  char* const calls = at + 6 * page;
+  if (!protect(calls, page, PROT_READ | PROT_WRITE)) return false;
+  call_ = new (calls + kHandover) SystemCall;
+  second_.Use(new (calls) Handover, calls + page - SecondProcess::kSpare, std::move(mappings));
   std::memset(paint_, kPaint, area);
   for (char* p : structs) std::memset(p, 0, 2 * page);
   std::memset(shared_, 0, page);

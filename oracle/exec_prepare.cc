@@ -197,11 +197,11 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kSendfile:
       return set(SYS_sendfile, fd, op.fd(1).number(), 0, static_cast<long>(op.arg[2]));
     case Call::kKcmpFile: {
-      const long task = mark_->tid.load(std::memory_order_relaxed);
+      const long task = op.process != 0 ? second_.pid() : mark_->tid.load(std::memory_order_relaxed);
       return set(SYS_kcmp, task, task, KCMP_FILE, fd, op.fd(1).number());
     }
     case Call::kKcmpTfd: {
-      const long task = mark_->tid.load(std::memory_order_relaxed);
+      const long task = op.process != 0 ? second_.pid() : mark_->tid.load(std::memory_order_relaxed);
       c->slot[0] = static_cast<uint32_t>(op.fd(1).number());
       c->slot[1] = static_cast<uint32_t>(op.fd(2).number());
       c->slot[2] = op.u32(4);
@@ -328,6 +328,10 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kUringEpollWait:
       OutputAt(op.mem(1), kRecord, static_cast<size_t>(std::max(op.num(2), 0)), c);
       set(kNoCall, fd, address(c->buffer), op.num(2));
+      return false;
+    case Call::kFork:
+    case Call::kExit:
+    case Call::kExecve:
       return false;
   }
   return false;

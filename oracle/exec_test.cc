@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -376,6 +378,9 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     if (value(Call::kUringEpollCtl, {N(9), kCtlAdd, N(10), kGood, kIn}) == -kEINVAL) {
       EXPECT_EQ(value(Call::kUringEpollWait, {N(9), kGood, 1}), -kEINVAL);
     }
+    EXPECT_EQ(value(Call::kFork), 2);
+    EXPECT_EQ(value(Call::kExit), -kEPERM);
+    EXPECT_EQ(value(Call::kExecve), -kEPERM);
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }
@@ -595,6 +600,83 @@ TEST(Watcher, AnInterruptionFromOutsideIsNoOutcome) {
     const uint64_t now = mark.sequence.load();
     if ((now & 1) != 0 && now != last) syscall(SYS_tgkill, getpid(), mark.tid.load(), Exec::PokeSignal()), last = now;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  thread.join();
+}
+
+// --- The second process
+// ------------------------------------------------------------------------------------------------
+
+int64_t BySecond(Exec& exec, Call call, std::initializer_list<uint64_t> args = {}) {
+  Outcome out;
+  Op op = Make(call, args);
+  op.process = 1;
+  exec.Run(op, &out);
+  EXPECT_FALSE(out.clobbered);
+  if (out.kind == Outcome::kBlocked) return INT64_MIN;
+  if (out.kind == Outcome::kError) return -out.error;
+  if (out.kind == Outcome::kRecords) return static_cast<int64_t>(out.records.size());
+  EXPECT_EQ(out.kind, Outcome::kValues) << (out.note == nullptr ? "" : out.note);
+  return out.value[0];
+}
+
+TEST(SecondProcess, HasATableOfItsOwnAlsoAfterExecve) {
+  OnThread([](Exec& exec) {
+    EXPECT_EQ(BySecond(exec, Call::kDup, {N(3)}), -kESRCH);
+    EXPECT_EQ(Value(exec, Call::kExit), -kEPERM);
+    ReadyEpoll(exec, 2);
+    for (int round = 0; round < 3; ++round) {
+      ASSERT_EQ(Value(exec, Call::kFork), 2);
+      EXPECT_EQ(Value(exec, Call::kFork), -kEAGAIN);
+      for (int program = 0; program < 3; ++program) {
+        EXPECT_EQ(BySecond(exec, Call::kClose, {N(99)}), -kEBADF);
+        EXPECT_EQ(BySecond(exec, Call::kEpollWait, {N(3), kGood, 8, 0}), 2);
+        EXPECT_EQ(BySecond(exec, Call::kEpollWait, {N(3), M(Memory::kFault, 1), 8, 0}), 1);
+        EXPECT_EQ(BySecond(exec, Call::kEpollWait, {N(3), M(Memory::kStraddling), 8, 0}), 2);
+        for (const Memory::Kind kind :
+             {Memory::kNull, Memory::kKernel, Memory::kUnmapped, Memory::kReadonly, Memory::kGone}) {
+          EXPECT_EQ(BySecond(exec, Call::kEpollWait, {N(3), M(kind), 8, 0}), -kEFAULT) << kind;
+        }
+        EXPECT_EQ(BySecond(exec, Call::kFdinfo, {N(3)}), 2);
+        EXPECT_EQ(BySecond(exec, Call::kKcmpFile, {N(4), N(4)}), 0);
+        const int64_t timer = BySecond(exec, Call::kTimerfdCreate, {kClockMonotonic, kONonblock});
+        EXPECT_EQ(timer, 6);
+        EXPECT_EQ(BySecond(exec, Call::kTimerfdSettime, {N(6), kTfdTimerAbstime, 0, 1}), 0);
+        EXPECT_EQ(BySecond(exec, Call::kRead, {N(6), kGood, 8}), 8);
+        EXPECT_EQ(Value(exec, Call::kClose, {N(6)}), -kEBADF);
+        EXPECT_EQ(BySecond(exec, Call::kFcntl, {N(6), kFSetfd, 1}), 0);
+        EXPECT_EQ(BySecond(exec, Call::kExecve), 0);
+        EXPECT_EQ(BySecond(exec, Call::kClose, {N(6)}), -kEBADF);
+      }
+      EXPECT_EQ(BySecond(exec, Call::kExit), 0);
+      EXPECT_EQ(BySecond(exec, Call::kDup, {N(3)}), -kESRCH);
+    }
+    ASSERT_EQ(Value(exec, Call::kFork), 2);
+    exec.Reset();
+    EXPECT_EQ(waitpid(-1, nullptr, __WALL | WNOHANG), -1);
+    EXPECT_EQ(errno, ECHILD);
+  });
+}
+
+TEST(SecondProcess, ComesHomeFromACallThatSleeps) {
+  CallMark mark;
+  std::atomic<bool> done{false};
+  std::thread thread([&] {
+    std::string why;
+    const auto exec = Exec::Open(&mark, &why);
+    Value(*exec, Call::kEpollCreate1);
+    Value(*exec, Call::kFork);
+    EXPECT_EQ(BySecond(*exec, Call::kEpollWait, {N(3), kGood, 8, static_cast<uint64_t>(-1)}), INT64_MIN);
+    EXPECT_EQ(BySecond(*exec, Call::kExecve), 0);
+    EXPECT_EQ(BySecond(*exec, Call::kEpollWait, {N(3), kGood, 8, static_cast<uint64_t>(-1)}), INT64_MIN);
+    EXPECT_EQ(BySecond(*exec, Call::kEpollWait, {N(3), kGood, 8, 0}), 0);
+    done = true;
+  });
+  while (mark.tid.load() == 0) std::this_thread::yield();
+  Watcher watcher(&mark, 60);
+  while (!done) {
+    EXPECT_NE(watcher.Look(), Watcher::kHung);
+    std::this_thread::sleep_for(std::chrono::milliseconds(Watcher::kTickMs));
   }
   thread.join();
 }

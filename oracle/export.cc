@@ -2,6 +2,7 @@
 
 #include "oracle/export.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <vector>
@@ -91,6 +92,26 @@ static void start(void) {
 }
 )";
 
+// Of a program that execve starts again: step and limit are its arguments.
+constexpr std::string_view kResume = R"(
+static void resume(char **arguments) {
+  struct sigaction alarms;
+  struct rlimit files;
+  me = 2;
+  resumed = (uint32_t)atoi(arguments[1]);
+  step_now = (uint32_t *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, 0, 0);
+  if (step_now == MAP_FAILED) exit(2);
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = strtoull(arguments[2], NULL, 10);
+  setrlimit(RLIMIT_NOFILE, &files);
+  memset(&alarms, 0, sizeof alarms);
+  alarms.sa_handler = on_alarm; /* no SA_RESTART */
+  sigaction(SIGALRM, &alarms, NULL);
+  alarm(5);
+  step_done();
+}
+)";
+
 constexpr std::string_view kStartGtest = R"(
 static void on_alarm(int) {}
 
@@ -144,6 +165,18 @@ std::string Needed(const std::string& text, ExportAs as) {
   return needed;
 }
 
+// An op of two processes as one of their steps; nothing where the language itself answers.
+std::string Step(const Op& op, const Outcome& outcome, const std::string& statements, bool second, size_t* steps) {
+  const bool process = op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve;
+  if (process ? outcome.kind != Outcome::kValues : op.process != 0 && !second) return "";
+  const std::string step = std::to_string((*steps)++);
+  if (op.call == Call::kFork) return "  fork_second(" + step + ");\n";
+  if (op.call == Call::kExit) return "  end_second(" + step + ");\n";
+  if (op.call == Call::kExecve) return "  become_another(" + step + ");\n";
+  return "  if (my_turn(" + std::to_string(op.process + 1) + ", " + step + ")) {\n" + statements +
+         "  step_done();\n  }\n";
+}
+
 int64_t HeldWatches(const State& state) {
   int64_t held = 0;
   for (Id e = 1; e < state.instances.size(); ++e) held += state.instances[e].items.size;
@@ -189,8 +222,11 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   model->Reset();
   std::vector<std::string> statements(trace.ops.size());
   bool inet = false;
+  const bool two = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
+  size_t steps = 0;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
     const Op op = bindings.Resolve(trace.ops[i]);
+    const bool second = model->state().second;
     if (const char* why = Refused(op)) {
       outcomes[i].kind = Outcome::kSkipped;
       outcomes[i].note = why;
@@ -204,6 +240,10 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       inet |= op.call == Call::kSocket && op.num(0) == kAfInet;
       if (inet && Loopback::Sends(op.call)) statements[i] += "  settle();\n";
       if (Expired(*model, op)) statements[i] += "  expires(" + Number(op.num(0)) + ");\n";
+    }
+    if (outcomes[i].kind != Outcome::kSkipped &&
+        (two || op.process != 0 || op.call == Call::kExit || op.call == Call::kExecve)) {
+      statements[i] = Step(op, outcomes[i], statements[i], second, &steps);
     }
     bindings.Bind(trace.ops[i], outcomes[i]);
   }
@@ -228,7 +268,8 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   table += lines.empty() ? "    \"\",\n};\n" : "};\n";
 
   const bool c = as == ExportAs::kC;
-  std::string functions = Needed(body + (c ? "RUN" : ""), as);
+  if (two && !c) body = "  GTEST_SKIP() << \"two processes are for a program of its own\";\n";
+  std::string functions = Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : ""), as);
   const bool arena = Mentions(functions + body, "arena"), ring = Mentions(body, "RUN_URING"),
              user = Mentions(body, "watches");
   std::string program =
@@ -240,7 +281,15 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   program += table + functions;
   if (c) {
     program.append(kStartC);
-    program += "\nint main(void) {\n  start();\n";
+    if (two) {
+      program.append(kResume);
+      program +=
+          "\nint main(int argc, char **argv) {\n  if (argc > 1) {\n    resume(argv);\n  } else {\n    start();\n"
+          "    share();\n  }\n";
+      body += "\n  finish(" + std::to_string(steps) + ");\n";
+    } else {
+      program += "\nint main(void) {\n  start();\n";
+    }
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";

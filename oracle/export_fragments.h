@@ -18,14 +18,15 @@ struct Fragment {
 };
 
 // By subject; within one, in the order in which they are defined.
-std::span<const Fragment> MemoryFragments();  // where pointers stand, and what they point to
-std::span<const Fragment> CallFragments();    // making a call, and what is said of its outcome
-std::span<const Fragment> QuotaFragments();   // watches
-std::span<const Fragment> SocketFragments();  // addresses, options, descriptors in messages
-std::span<const Fragment> FileFragments();    // sets, segments, fdinfo, FIFOs
+std::span<const Fragment> MemoryFragments();   // where pointers stand, and what they point to
+std::span<const Fragment> CallFragments();     // making a call, and what is said of its outcome
+std::span<const Fragment> QuotaFragments();    // watches
+std::span<const Fragment> SocketFragments();   // addresses, options, descriptors in messages
+std::span<const Fragment> FileFragments();     // sets, segments, fdinfo, FIFOs
+std::span<const Fragment> ProcessFragments();  // a second process
 
-inline std::array<std::span<const Fragment>, 5> AllFragments() {
-  return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments()};
+inline std::array<std::span<const Fragment>, 6> AllFragments() {
+  return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments(), ProcessFragments()};
 }
 
 }  // namespace pollux

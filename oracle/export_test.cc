@@ -235,6 +235,36 @@ TEST_F(ExportTest, ProgramsBehaveAsLinuxOnLinux) {
   }
 }
 
+TEST_F(ExportTest, TwoProcessesTakeTurns) {
+  constexpr std::string_view kText = R"(
+ep = epoll_create1(0)
+P2: close(ep) = -ESRCH
+r, w = pipe2(O_NONBLOCK|O_CLOEXEC)
+e = eventfd(1, EFD_NONBLOCK)
+fork() = 2
+fork() = -EAGAIN
+exit() = -EPERM
+close(w)
+epoll_ctl(ep, ADD, r, IN, 0x1)
+P2: x = eventfd(1, EFD_NONBLOCK)
+P2: epoll_ctl(ep, ADD, x, IN, 0x2)
+epoll_wait(ep, 8, 0)
+P2: fdinfo(ep)
+P2: execve() = 0
+epoll_wait(ep, 8, 0)
+P2: read(r, 1) = -EBADF
+P2: epoll_wait(ep, straddling, 8, 0)
+P2: exit() = 0
+epoll_wait(ep, 8, 0)
+fork() = 2
+P2: write(e, u64 5)
+read(e, 8)
+)";
+  EXPECT_EQ(ExitStatus(kText), 0) << folder_.Read("said");
+  model_.rules().Force(Rule::kExecveCloses, false);
+  EXPECT_EQ(ExitStatus(kText), 1) << folder_.Read("said");
+}
+
 TEST_F(ExportTest, AFifoIsMadeOrThereIsNoVerdict) {
   const int status = ExitStatus(
       "f = fifo(0)\nreopen(f, O_WRONLY|O_NONBLOCK)\nreopen(f, O_WRONLY) = blocked\nr = reopen(f, O_NONBLOCK)\n"

@@ -22,6 +22,10 @@ std::vector<Op> Probes() {
     std::copy(args.begin(), args.end(), o.arg.begin());
     return o;
   };
+  const auto second = [](Op o) {
+    o.process = 1;
+    return o;
+  };
   const uint64_t none = Fd::Literal(-1).bits(), good = Memory().bits(), null = Memory(Memory::kNull).bits();
   const uint64_t unused = Fd::Literal(1000).bits();
   return {
@@ -82,6 +86,9 @@ std::vector<Op> Probes() {
       op(Call::kKcmpTfd, {none, none, none}),
       op(Call::kUringEpollCtl, {none, kCtlAdd, none, good, kIn}),
       op(Call::kUringEpollWait, {none, good, 1}),
+      op(Call::kFork),
+      second(op(Call::kExecve)),
+      second(op(Call::kExit)),
   };
 }
 

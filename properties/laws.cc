@@ -40,7 +40,11 @@ std::vector<Op> Draw(uint64_t seed) {
   std::vector<Op> ops;
   Generator(options).Draw(&random, &ops);
   std::vector<bool> drop(ops.size());
-  for (size_t i = 0; i < ops.size(); ++i) drop[i] = ops[i].call == Call::kPrlimit;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const Call call = ops[i].call;
+    const bool process = ops[i].process != 0 || call == Call::kFork || call == Call::kExit || call == Call::kExecve;
+    drop[i] = call == Call::kPrlimit || process;
+  }
   ops = WithoutOps(ops, drop);
   NeverBlock(&ops);
   OwnData(&ops);
