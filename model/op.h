@@ -83,8 +83,10 @@ enum class Call : uint8_t {
   kKcmpTfd,         // kcmp_tfd(0 fd, 1 epfd, 2 tfd, [3 memory,] 4 toff) = 0 same, 1 another
   kUringEpollCtl,   // uring_epoll_ctl: epoll_ctl by io_uring, IORING_OP_EPOLL_CTL
   kUringEpollWait,  // uring_epoll_wait(0 epfd, [1 memory,] 2 maxevents): IORING_OP_EPOLL_WAIT
+  kSpliceAt,        // splice_at(0 in, [1 memory,] {2 offset}, 3 out, [4 memory,] {5 offset}, 6 n, 7 flags) = n, offsets
+  kSendfileAt,      // sendfile_at(0 out, 1 in, [2 memory,] {3 offset}, 4 n) = n, offset
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kUringEpollWait) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kSendfileAt) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -187,6 +189,8 @@ enum class Yields : uint8_t {
   kInterval,    // 0, seconds, nanoseconds
   kOption,      // 0 and a value
   kPassed,      // a new descriptor number or -1, and a byte count
+  kOffset,      // a byte count and an offset; 0 where none can be read
+  kOffsets,     // a byte count and two offsets
 };
 
 inline constexpr size_t kMaxArgs = 10;
