@@ -29,6 +29,10 @@ void Generator::PollSet(Call call) {
     constexpr int64_t kSeconds[] = {0, 0, -1};
     constexpr int64_t kFractions[] = {0, -1, -1000000};
     op.arg[2] = static_cast<uint64_t>(r.Pick(kSeconds)), op.arg[3] = static_cast<uint64_t>(r.Pick(kFractions));
+  } else if (op.mem(1).readable() && options_.sleeps && r.OneIn(64)) {
+    // One that passes, seldom: a longer one that nothing ends is made immediate.
+    op.arg[3] = select ? 1000 : 1000000;
+    if (r.Below(8) != 0) op.arg[2] = static_cast<uint64_t>(r.OneIn(2) ? 1 : INT64_MAX);
   }
   if (!select && r.OneIn(3)) op.arg[4] = (r.OneIn(4) ? BadMemory(0) : Memory()).bits();
   if (!select && r.OneIn(24)) op.arg[5] = r.Below(17);
@@ -80,6 +84,30 @@ void Generator::IoctlSome() {
   if (r.OneIn(4)) Emit(ops::Fcntl(fd, kFGetfl, 0));
 }
 
+// The same with offsets, mostly where there may be some: from or to the file that is no pipe.
+Op Generator::AtOffsets(Fd reader, Fd writer, Fd file) {
+  Random& r = *random_;
+  constexpr int64_t kOffsets[] = {0, 0, 1, 5, 4095, 4096, 5000, -1, INT64_MAX};
+  const auto memory = [&] { return r.Chance(taste_.fault) ? BadMemory(0) : Memory(); };
+  const Memory none = Memory::kNull;
+  const uint64_t n = r.OneIn(12) ? 0 : PipeBytes(&r);
+  switch (r.Below(6)) {
+    case 0:
+    case 1:
+      return ops::SendfileAt(r.OneIn(4) ? file : writer, r.OneIn(6) ? reader : file, memory(), r.Pick(kOffsets), n);
+    case 2:
+      return ops::SpliceAt(reader, r.OneIn(3) ? memory() : none, r.Pick(kOffsets), writer, r.OneIn(2) ? memory() : none,
+                           0, n);
+    case 3:
+    case 4:
+      return ops::SpliceAt(file, r.OneIn(6) ? none : memory(), r.Pick(kOffsets), writer, r.OneIn(8) ? memory() : none,
+                           0, n);
+    default:
+      return ops::SpliceAt(reader, r.OneIn(8) ? memory() : none, 0, file, r.OneIn(6) ? none : memory(),
+                           r.Pick(kOffsets), n);
+  }
+}
+
 // Bytes that go from pipe to pipe, or come from and go to what is no pipe (R4.2.10 to R4.2.13).
 void Generator::Spliced() {
   Random& r = *random_;
@@ -113,7 +141,7 @@ void Generator::Spliced() {
   constexpr uint32_t kFlags[] = {kSpliceNonblock, kSpliceNonblock, kSpliceNonblock, kSpliceMove, 0, kSpliceMore, 16};
   const auto size = [&r]() -> uint32_t { return r.OneIn(24) ? 0 : r.OneIn(2) ? 65536 : PipeBytes(&r); };
   for (uint32_t i = r.Between(4, 12); i > 0; --i) {
-    switch (r.Below(12)) {
+    switch (r.Below(13)) {
       case 0:
       case 1:
       case 2:
@@ -142,6 +170,9 @@ void Generator::Spliced() {
         if (r.OneIn(6)) Emit(ops::Close(end[r.Below(4)]));
         break;
       case 9:
+        Emit(AtOffsets(end[0], end[3], other));
+        break;
+      case 10:
         Emit(ops::Read(end[r.OneIn(3) ? 0 : 2], r.OneIn(2) ? 65536 : PipeBytes(&r)));
         break;
       default:

@@ -119,6 +119,7 @@ class Generator {
   void Vector();
   void IoctlSome();
   void Spliced();
+  Op AtOffsets(Fd reader, Fd writer, Fd file);
   void Compare();
   void ByRing();
 

@@ -80,6 +80,16 @@ inline Op Vmsplice(Fd fd, uint64_t n, uint32_t flags = kSpliceNonblock, Memory m
   return Make(Call::kVmsplice, {fd.bits(), memory.bits(), n, flags});
 }
 inline Op Sendfile(Fd out, Fd in, uint64_t n) { return Make(Call::kSendfile, {out.bits(), in.bits(), n}); }
+inline Op SpliceAt(Fd in, Memory off_in, int64_t from, Fd out, Memory off_out, int64_t to, uint64_t n,
+                   uint32_t flags = kSpliceNonblock) {
+  return Make(Call::kSpliceAt,
+              {in.bits(), off_in.bits(), off_in.readable() ? static_cast<uint64_t>(from) : 0, out.bits(),
+               off_out.bits(), off_out.readable() ? static_cast<uint64_t>(to) : 0, n, flags});
+}
+inline Op SendfileAt(Fd out, Fd in, Memory offset, int64_t from, uint64_t n) {
+  return Make(Call::kSendfileAt,
+              {out.bits(), in.bits(), offset.bits(), offset.readable() ? static_cast<uint64_t>(from) : 0, n});
+}
 inline Op KcmpFile(Fd a, Fd b) { return Make(Call::kKcmpFile, {a.bits(), b.bits()}); }
 inline Op KcmpTfd(Fd fd, Fd ep, Fd tfd, uint32_t toff = 0, Memory memory = {}) {
   return Make(Call::kKcmpTfd, {fd.bits(), ep.bits(), tfd.bits(), memory.bits(), Int(static_cast<int32_t>(toff))});

@@ -29,6 +29,13 @@ void TameTimer(Op* op) {
   op->arg[2] = std::max<uint64_t>(op->arg[2], kFarFuture);
 }
 
+// A file that a far offset makes long costs nothing but the reader's patience; one that cannot be is an error, and
+// stays.
+uint64_t NearOffset(uint64_t offset) {
+  const int64_t at = static_cast<int64_t>(offset);
+  return at < 0 || at > INT64_MAX / 2 ? offset : offset & 0xfffff;
+}
+
 }  // namespace
 
 void Tame(Op* op) {
@@ -52,6 +59,12 @@ void Tame(Op* op) {
       return;
     case Call::kRecv:
       op->arg[3] &= kMsgDontwait | kMsgNosignal | kMsgPeek | kMsgTrunc | kMsgOob;
+      return;
+    case Call::kSpliceAt:
+      op->arg[2] = NearOffset(op->arg[2]), op->arg[5] = NearOffset(op->arg[5]);
+      return;
+    case Call::kSendfileAt:
+      op->arg[3] = NearOffset(op->arg[3]);
       return;
     case Call::kVmsplice:
       op->arg[3] &= ~uint64_t{kSpliceGift};

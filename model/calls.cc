@@ -217,6 +217,17 @@ constexpr ArgSpec kSpliceArgs[] = {Descriptor("in"), Descriptor("out"), Number(A
 constexpr ArgSpec kVmspliceArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 1),
                                      Flags(kSpliceWords, kSpliceNonblock)};
 constexpr ArgSpec kSendfileArgs[] = {Descriptor("out"), Descriptor("in"), Number(ArgKind::kSize, "n", 1)};
+constexpr ArgSpec kOffset = Close(Open("{", Number(ArgKind::kInt64, "offset")), "}");
+constexpr ArgSpec kSpliceAtArgs[] = {Descriptor("in"),
+                                     Pointer("off_in", 1),
+                                     kOffset,
+                                     Descriptor("out"),
+                                     Pointer("off_out", 1),
+                                     kOffset,
+                                     Number(ArgKind::kSize, "n", 1),
+                                     Flags(kSpliceWords, kSpliceNonblock)};
+constexpr ArgSpec kSendfileAtArgs[] = {Descriptor("out"), Descriptor("in"), Pointer("offset", 1), kOffset,
+                                       Number(ArgKind::kSize, "n", 1)};
 constexpr ArgSpec kKcmpFileArgs[] = {Descriptor("a"), Descriptor("b")};
 constexpr ArgSpec kKcmpTfdArgs[] = {Descriptor(), kEpfd, Descriptor("tfd"), Pointer("slot"), Int("toff")};
 constexpr ArgSpec kShutdownArgs[] = {Descriptor(), Int("how", kShutRdwr, kShutWords)};
@@ -323,6 +334,8 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kFork, "fork", Yields::kValue, {}},
       {Call::kExit, "exit", Yields::kValue, {}},
       {Call::kExecve, "execve", Yields::kValue, {}},
+      {Call::kSpliceAt, "splice_at", Yields::kOffsets, kSpliceAtArgs},
+      {Call::kSendfileAt, "sendfile_at", Yields::kOffset, kSendfileAtArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

@@ -129,11 +129,14 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return IoctlInt(op, out);
     case Call::kSplice:
     case Call::kTee:
+    case Call::kSpliceAt:
       return Splice(op, out);
     case Call::kVmsplice:
       return Vmsplice(op, out);
     case Call::kSendfile:
       return Sendfile(op, out);
+    case Call::kSendfileAt:
+      return SendfileAt(op, out);
     case Call::kKcmpFile:
       return KcmpFile(op, out);
     case Call::kKcmpTfd:
@@ -160,8 +163,8 @@ void Model::Watches(const Op& op, Outcome* out) {
 
 // Mirrors the blocking decisions of Run() without touching anything; the checker asks it before a target would hang.
 bool Model::Blocks(const Op& op) const {
-  const bool splices =
-      op.call == Call::kSplice || op.call == Call::kTee || op.call == Call::kVmsplice || op.call == Call::kSendfile;
+  const bool splices = op.call == Call::kSplice || op.call == Call::kTee || op.call == Call::kVmsplice ||
+                       op.call == Call::kSendfile || op.call == Call::kSpliceAt || op.call == Call::kSendfileAt;
   const Id id = FileAt(op.num(0));
   const File& f = state_.files[id];
   if (splices || op.process != 0) return Sleeps(op);

@@ -5,14 +5,15 @@
 // Not thread-safe.
 //
 // Where to look: fd_table.cc (descriptors), process.cc (the second process), file.cc (the table of what each type of
-// file can do), poll.cc, vector.cc (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc,
-// userfaultfd.cc, perf.cc, tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
-// (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
+// file can do), poll.cc, vector.cc (readv and writev), splice.cc (pipes), splice_file.cc (sendfile, and files at one
+// end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), eventpoll.cc (notification,
+// ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -133,10 +134,11 @@ class Model {
     // Those without read_iter, or write_iter: readv(2) and writev(2) are one call a segment.
     Does read_by_segment = kNot, write_by_segment = kNot;
     // Puts up to n bytes into the pipe. Null: nothing can be spliced from it.
-    void (Model::*splice_read)(const File&, Id pipe, int64_t n, Outcome*) = nullptr;
+    void (Model::*splice_read)(const File&, int64_t* position, Id pipe, int64_t n, Outcome*) = nullptr;
     // Takes what came out of a pipe. Null: nothing can be spliced to it.
-    void (Model::*splice_write)(const File&, int64_t n) = nullptr;
-    Does seeks = kNot;  // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
+    void (Model::*splice_write)(const File&, int64_t* position, int64_t n) = nullptr;
+    Does seeks = kNot;       // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
+    bool positions = false;  // FMODE_PREAD, FMODE_PWRITE: an offset may be given in place of its position
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
     bool fasync = false;                // O_ASYNC can be switched on
@@ -218,26 +220,44 @@ class Model {
   bool PipeFull(const Pipe& pipe) const { return pipe.slots.size >= pipe.max_slots; }
 
   // splice.cc
+  struct Offset;
   void Splice(const Op& op, Outcome* out);
+  void SpliceFiles(int32_t from, Offset* off_in, int32_t into, Offset* off_out, int64_t n, uint32_t flags, bool tee,
+                   Outcome* out);
   void Vmsplice(const Op& op, Outcome* out);
-  void Sendfile(const Op& op, Outcome* out);
   void PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outcome* out);
-  void PipeToFile(Id in, Id file, int64_t n, bool nonblock, Outcome* out);
-  void FileToPipe(Id file, Id into, int64_t n, bool nonblock, Outcome* out);
-  void FileToFile(Id in, Id to, int64_t n, Outcome* out);
   int64_t TakeFromPipe(Id pipe, int64_t n, int64_t room, bool nonblock, bool* freed, Outcome* out);
   bool SpaceInPipe(Id pipe, bool nonblock, Outcome* out);
   void SpliceWakes(Id into, bool filled, Id out_of, bool freed);
   Id PipeOf(const File& file) const;
-  void PlainSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
-  void PlainSpliceWrite(const File& file, int64_t n);
-  void NullSpliceWrite(const File&, int64_t) {}
-  void MessageSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
-  void UnixSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
-  void TcpSpliceRead(const File& file, Id pipe, int64_t n, Outcome* out);
-  void PushPages(Id pipe, int64_t offset, int64_t n);
   void PushSlot(Id pipe, PipeSlot slot);
   void PopSlot(Id pipe);
+
+  // splice_file.cc
+  // An offset that a call is given in place of a file's position.
+  struct Offset {
+    Memory memory = Memory::kNull;
+    int64_t value = 0;
+    bool stored = true;  // what has become of it is given back
+    bool given() const { return memory.kind() != Memory::kNull; }
+  };
+  static Offset OffsetAt(const Op& op, size_t slot) { return {op.mem(slot), static_cast<int64_t>(op.arg[slot + 1])}; }
+  bool OffsetGoes(Id file, const Offset& offset, int64_t n, Errno without, Outcome* out);
+  void StoreOffsets(std::initializer_list<Offset> offsets, Outcome* out);
+  int64_t* PositionOf(Id file, Offset* offset);
+  void PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock, Outcome* out);
+  void FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out);
+  void FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out);
+  void Sendfile(const Op& op, Outcome* out);
+  void SendfileAt(const Op& op, Outcome* out);
+  void SendfileFrom(int32_t to, int32_t in, Offset* offset, int64_t n, Outcome* out);
+  void PlainSpliceRead(const File& file, int64_t* position, Id pipe, int64_t n, Outcome* out);
+  void PlainSpliceWrite(const File& file, int64_t* position, int64_t n);
+  void NullSpliceWrite(const File&, int64_t*, int64_t) {}
+  void MessageSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
+  void UnixSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
+  void TcpSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
+  void PushPages(Id pipe, int64_t offset, int64_t n);
 
   // kcmp.cc
   void KcmpFile(const Op& op, Outcome* out);

@@ -86,8 +86,10 @@ enum class Call : uint8_t {
   kFork,            // fork() = 2: the second process begins, with a copy of the first one's table
   kExit,            // exit(): the second process ends
   kExecve,          // execve(): it becomes another program
+  kSpliceAt,        // splice_at(0 in, [1 memory,] {2 offset}, 3 out, [4 memory,] {5 offset}, 6 n, 7 flags) = n, offsets
+  kSendfileAt,      // sendfile_at(0 out, 1 in, [2 memory,] {3 offset}, 4 n) = n, offset
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kExecve) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kSendfileAt) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -204,6 +206,8 @@ enum class Yields : uint8_t {
   kInterval,    // 0, seconds, nanoseconds
   kOption,      // 0 and a value
   kPassed,      // a new descriptor number or -1, and a byte count
+  kOffset,      // a byte count and an offset; 0 where none can be read
+  kOffsets,     // a byte count and two offsets
 };
 
 inline constexpr size_t kMaxArgs = 10;

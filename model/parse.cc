@@ -381,6 +381,10 @@ class Parser : private Scanner {
         return Values(2, "0 and a value", outcome);
       case Yields::kPassed:
         return Values(2, "a descriptor's number or -1, and a byte count", outcome);
+      case Yields::kOffset:
+        return Values(2, "a byte count and an offset", outcome);
+      case Yields::kOffsets:
+        return Values(3, "a byte count and two offsets", outcome);
       case Yields::kPayload:
         if (!Values(1, "an integer", outcome)) return false;
         outcome->has_payload = TakeWord("u64");

@@ -1,4 +1,4 @@
-// splice(2), tee(2), vmsplice(2) and sendfile(2): slots that move, are shared or are filled (fs/splice.c).
+// splice(2), tee(2) and vmsplice(2): slots that move, are shared or are filled (fs/splice.c).
 //
 // What they put into a pipe and take out of one notifies with key 0, whatever was full or empty before (R4.2.10).
 
@@ -11,8 +11,6 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
-constexpr char kToSocket[] = "splice to a socket: its charge is not modelled";
-constexpr char kWhereBytesLie[] = "splice: slots depend on where the bytes lie";
 
 int64_t Unused(const Pipe& p) { return std::max<int64_t>(p.max_slots - static_cast<int64_t>(p.slots.size), 0); }
 
@@ -50,20 +48,33 @@ bool Model::SpaceInPipe(Id pipe, bool nonblock, Outcome* out) {
 }
 
 void Model::Splice(const Op& op, Outcome* out) {
-  const int64_t n = static_cast<int64_t>(op.arg[2]);
-  const uint32_t flags = op.u32(3);
-  const bool tee = op.call == Call::kTee;
+  const bool tee = op.call == Call::kTee, at = op.call == Call::kSpliceAt;
+  const int64_t n = static_cast<int64_t>(op.arg[at ? 6 : 2]);
+  const uint32_t flags = op.u32(at ? 7 : 3);
+  Offset off_in, off_out;
+  if (at) off_in = OffsetAt(op, 1), off_out = OffsetAt(op, 4);
+  SpliceFiles(op.num(0), &off_in, op.num(at ? 3 : 1), &off_out, n, flags, tee, out);
+  if (at) StoreOffsets({off_in, off_out}, out);
+}
+
+void Model::SpliceFiles(int32_t from_fd, Offset* off_in, int32_t into_fd, Offset* off_out, int64_t n, uint32_t flags,
+                        bool tee, Outcome* out) {
   // tee looks at its flags first, splice at its length.
   const bool nothing = rules_(Rule::kSpliceNothing, n == 0);
-  if (!tee && nothing) return out->Value(0);
+  if (!tee && nothing) return off_in->stored = off_out->stored = false, out->Value(0);
   if (rules_(Rule::kSpliceFlags, (flags & ~kSpliceAll) != 0)) return out->Error(kEINVAL);
   if (nothing) return out->Value(0);
-  const Id in = Usable(op.num(0)), to = Usable(op.num(1));
+  const Id in = Usable(from_fd), to = Usable(into_fd);
   if (rules_(Rule::kFdBad, in == kNil || to == kNil)) return out->Error(kEBADF);
   const File from = state_.files[in], into = state_.files[to];
+  const Id ipipe = PipeOf(from), opipe = PipeOf(into);
+  const bool pipes = (off_in->given() && ipipe != kNil) || (off_out->given() && opipe != kNil);
+  if (rules_(Rule::kSpliceOffsetPipe, pipes, in)) return out->Error(kESPIPE);
+  const bool unread =
+      (off_in->given() && !off_in->memory.readable()) || (off_out->given() && !off_out->memory.readable());
+  if (rules_(Rule::kSpliceOffsetFault, unread, in)) return out->Error(kEFAULT);
   if (rules_(Rule::kFileNotReadable, !from.readable, in)) return out->Error(kEBADF);
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
-  const Id ipipe = PipeOf(from), opipe = PipeOf(into);
   const bool no_pipe = tee ? ipipe == kNil || opipe == kNil : ipipe == kNil && opipe == kNil;
   if (rules_(Rule::kSpliceNoPipe, no_pipe)) return out->Error(kEINVAL);
   if (rules_(Rule::kSpliceSelf, ipipe != kNil && ipipe == opipe, ipipe)) return out->Error(kEINVAL);
@@ -72,8 +83,9 @@ void Model::Splice(const Op& op, Outcome* out) {
   if (ipipe != kNil && opipe != kNil) {
     return PipeToPipe(ipipe, opipe, n, tee, asked || in_nonblock || out_nonblock, out);
   }
-  if (ipipe != kNil) return PipeToFile(ipipe, to, n, asked || in_nonblock, out);
-  FileToPipe(in, opipe, n, asked || out_nonblock, out);
+  if (ipipe != kNil) return PipeToFile(ipipe, to, off_out, n, asked || in_nonblock, out);
+  if (!OffsetGoes(in, *off_in, n, kEINVAL, out)) return;
+  FileToPipe(in, off_in, opipe, n, asked || out_nonblock, out);
 }
 
 // splice_pipe_to_pipe() and link_pipe().
@@ -106,28 +118,6 @@ void Model::PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outco
   out->Value(done);
 }
 
-// do_splice_from(): to what has a splice_write operation, as every socket has.
-void Model::PipeToFile(Id in, Id file, int64_t n, bool nonblock, Outcome* out) {
-  const File f = state_.files[file];
-  const FileOps& ops = Ops(f.type);
-  if (rules_(Rule::kSpliceAppend, (f.flags & kOAppend) != 0, file)) return out->Error(kEINVAL);
-  if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
-  const bool writes = ops.splice_write != nullptr || ops.socket != nullptr;
-  if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL);
-  bool freed = false;
-  const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
-  if (done < 0) return;
-  if (ops.splice_write != nullptr) (this->*ops.splice_write)(f, done);
-  SpliceWakes(kNil, false, in, freed);
-  out->Value(done);
-}
-
-void Model::PlainSpliceWrite(const File& file, int64_t n) {
-  Plain& p = state_.plains[file.object];
-  int64_t& size = state_.inodes[file.inode].size;
-  p.position += n, size = std::max(size, p.position);
-}
-
 // splice_from_pipe_feed(): takes up to so many bytes from the pipe, where they go to has room for so
 // many. -1, and the outcome, if there are none.
 int64_t Model::TakeFromPipe(Id pipe, int64_t n, int64_t room, bool nonblock, bool* freed, Outcome* out) {
@@ -147,94 +137,6 @@ int64_t Model::TakeFromPipe(Id pipe, int64_t n, int64_t room, bool nonblock, boo
   }
   if (done == 0 && !rules_(Rule::kPipeEof, p.writers == 0, pipe)) return WouldSleep(nonblock, out), -1;
   return done;
-}
-
-// splice_file_to_pipe(): from what has a splice_read operation.
-void Model::FileToPipe(Id file, Id into, int64_t n, bool nonblock, Outcome* out) {
-  const auto splice_read = OpsOf(file).splice_read;
-  if (!SpaceInPipe(into, nonblock, out)) return;
-  if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
-  if (rules_(Rule::kSpliceNoRead, splice_read == nullptr, file)) return out->Error(kEINVAL);
-  if (splice_read == nullptr || n == 0) return out->Value(0);
-  (this->*splice_read)(File(state_.files[file]), into, std::min(n, Unused(state_.pipes[into]) * kPage), out);
-  if (out->kind == Outcome::kValues) SpliceWakes(into, out->value[0] > 0, kNil, false);
-}
-
-// So many bytes, page by page; those of the first begin at `offset`.
-void Model::PushPages(Id pipe, int64_t offset, int64_t n) {
-  for (; n > 0; offset = 0) {
-    PipeSlot slot;
-    slot.offset = offset, slot.bytes = std::min(n, kPage - offset), slot.mergeable = false;
-    PushSlot(pipe, slot);
-    n -= slot.bytes;
-  }
-}
-
-// shmem_file_splice_read(): each page at its place in the slot.
-void Model::PlainSpliceRead(const File& file, Id into, int64_t n, Outcome* out) {
-  if (file.type == FileType::kRegular) return Unmodelled(kWhereBytesLie, out);
-  Plain& p = state_.plains[file.object];
-  const int64_t offset = p.position % kPage;
-  n = std::min(n, std::max<int64_t>(state_.inodes[file.inode].size - p.position, 0));
-  n = std::min(n, Unused(state_.pipes[into]) * kPage - offset);
-  p.position += n;
-  PushPages(into, offset, n);
-  out->Value(n);
-}
-
-// copy_splice_read(): a message is received into fresh pages.
-void Model::MessageSpliceRead(const File& file, Id into, int64_t n, Outcome* out) {
-  (this->*Ops(file.type).read)(file, Memory(), n, out);
-  if (out->kind == Outcome::kValues) PushPages(into, 0, out->value[0]);
-}
-
-void Model::UnixSpliceRead(const File& file, Id into, int64_t n, Outcome* out) {
-  if (state_.sockets[file.object].type == kSockStream) return Unmodelled(kWhereBytesLie, out);
-  MessageSpliceRead(file, into, n, out);
-}
-
-// tcp_splice_read() of no data is as tcp_recvmsg() of none.
-void Model::TcpSpliceRead(const File& file, Id, int64_t n, Outcome* out) {
-  const Inet& s = state_.inets[file.object];
-  if (s.received != s.copied || s.urgent != Urgent::kNone) return Unmodelled(kWhereBytesLie, out);
-  TcpRead(file, Memory(), n, out);
-}
-
-// do_sendfile(): no bytes are sent to a file but through a pipe of the process's own, which only a file that can be
-// sought fills.
-void Model::Sendfile(const Op& op, Outcome* out) {
-  const int64_t n = static_cast<int64_t>(op.arg[2]);
-  const Id in = Usable(op.num(1));
-  if (rules_(Rule::kFdBad, in == kNil)) return out->Error(kEBADF);
-  const File from = state_.files[in];
-  if (rules_(Rule::kFileNotReadable, !from.readable, in)) return out->Error(kEBADF);
-  const Id to = Usable(op.num(0));
-  if (rules_(Rule::kFdBad, to == kNil)) return out->Error(kEBADF);
-  const File into = state_.files[to];
-  if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
-  if (const Id pipe = PipeOf(into); pipe != kNil) {
-    return FileToPipe(in, pipe, n, (into.flags & kONonblock) != 0, out);
-  }
-  FileToFile(in, to, n, out);
-}
-
-// do_splice_direct(), splice_direct_to_actor()
-void Model::FileToFile(Id in, Id to, int64_t n, Outcome* out) {
-  const File from = state_.files[in], into = state_.files[to];
-  const FileOps &reads = Ops(from.type), &writes = Ops(into.type);
-  if (rules_(Rule::kSpliceAppend, (into.flags & kOAppend) != 0, to)) return out->Error(kEINVAL);
-  if (rules_(Rule::kSpliceNotSeekable, !Still(reads.seeks, Quirk::kPerfSeeks), in)) return out->Error(kEINVAL);
-  if (n == 0) return out->Value(0);
-  if (rules_(Rule::kSpliceNoRead, reads.splice_read == nullptr, in)) return out->Error(kEINVAL);
-  if (from.type != FileType::kMemfd) return Unmodelled("sendfile: up to the file system", out);
-  Plain& p = state_.plains[from.object];
-  const int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - p.position, 0));
-  if (bytes > 0 && writes.socket != nullptr) return Unmodelled(kToSocket, out);
-  if (bytes > 0 && from.inode == into.inode) return Unmodelled("sendfile: what is read is what was written", out);
-  if (rules_(Rule::kSpliceNoWrite, bytes > 0 && writes.splice_write == nullptr, to)) return out->Error(kEINVAL);
-  p.position += bytes;
-  if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, bytes);
-  out->Value(bytes);
 }
 
 // vmsplice(2) of one segment: into a pipe by reference, page by page, or out of it by copying. O_NONBLOCK does not

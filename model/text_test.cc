@@ -117,8 +117,10 @@ Outcome RandomOutcome(Random& random, const Op& op) {
     }
     return o;
   }
-  const bool two = yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed;
-  o.nvalues = two ? 2 : yields == Yields::kParams ? 4 : yields == Yields::kInterval ? 3 : 1;
+  const bool two =
+      yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed || yields == Yields::kOffset;
+  const bool three = yields == Yields::kInterval || yields == Yields::kOffsets;
+  o.nvalues = two ? 2 : yields == Yields::kParams ? 4 : three ? 3 : 1;
   for (uint8_t i = 0; i < o.nvalues; ++i) o.value[i] = static_cast<int64_t>(RandomValue(random));
   o.has_payload = yields == Yields::kPayload && random() % 2 == 0;
   if (o.has_payload) o.payload = RandomValue(random);

@@ -36,6 +36,8 @@ bool MaySleepOutsideWait(Call call) {
     case Call::kTee:
     case Call::kVmsplice:
     case Call::kSendfile:
+    case Call::kSpliceAt:
+    case Call::kSendfileAt:
       return true;
     default:
       return false;

@@ -71,6 +71,19 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
     case Call::kKcmpTfd:
       out->value[0] = result != 0;  // their order is of no meaning
       break;
+    case Call::kSpliceAt:
+    case Call::kSendfileAt: {
+      const auto offset = [&](size_t memory, size_t arg) {
+        int64_t value = 0;
+        if (op.mem(memory).readable()) std::memcpy(&value, reinterpret_cast<const void*>(c.arg[arg]), sizeof value);
+        return value;
+      };
+      const bool splice = op.call == Call::kSpliceAt;
+      out->nvalues = splice ? 3 : 2;
+      out->value[1] = splice ? offset(1, 1) : offset(2, 2);
+      if (splice) out->value[2] = offset(4, 3);
+      break;
+    }
     case Call::kFionread: {
       int32_t bytes;
       std::memcpy(&bytes, reinterpret_cast<const void*>(c.arg[2]), sizeof bytes);

@@ -194,6 +194,15 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       c->segments[0] = {at, op.arg[2]};
       return set(SYS_vmsplice, fd, address(c->segments), 1, op.u32(3));
     }
+    case Call::kSpliceAt:
+      c->words[0] = op.arg[2], c->words[1] = op.arg[5];
+      return set(SYS_splice, fd, address(StructAt(op.mem(1), &c->words[0], sizeof c->words[0], 0)), op.fd(3).number(),
+                 address(StructAt(op.mem(4), &c->words[1], sizeof c->words[1], 1)), static_cast<long>(op.arg[6]),
+                 op.u32(7));
+    case Call::kSendfileAt:
+      c->words[0] = op.arg[3];
+      return set(SYS_sendfile, fd, op.fd(1).number(), address(StructAt(op.mem(2), &c->words[0], sizeof c->words[0], 0)),
+                 static_cast<long>(op.arg[4]));
     case Call::kSendfile:
       return set(SYS_sendfile, fd, op.fd(1).number(), 0, static_cast<long>(op.arg[2]));
     case Call::kKcmpFile: {

@@ -264,6 +264,12 @@ class Body {
       }
       case Call::kSplice:
         return "SYS_splice, " + Fd(0) + ", NULL, " + Fd(1) + ", NULL, " + Long(2) + ", " + Int(3);
+      case Call::kSpliceAt:
+        return "SYS_splice, " + Fd(0) + ", " + Struct(1, "offset(0, " + Long(2) + ")", 8) + ", " + Fd(3) + ", " +
+               Struct(4, "offset(1, " + Long(5) + ")", 8) + ", " + Long(6) + ", " + Int(7);
+      case Call::kSendfileAt:
+        return "SYS_sendfile, " + Fd(0) + ", " + Fd(1) + ", " + Struct(2, "offset(0, " + Long(3) + ")", 8) + ", " +
+               Long(4);
       case Call::kTee:
         return "SYS_tee, " + Fd(0) + ", " + Fd(1) + ", " + Long(2) + ", " + Int(3);
       case Call::kVmsplice:
@@ -431,6 +437,14 @@ class Body {
         if (want_.kind == Outcome::kValues && op_.mem(1).kind() == Memory::kGood) {
           text += "  is_params(" + Number(want_.value[1]) + ", " + Number(want_.value[2]) + ", " +
                   Number(want_.value[3]) + ");\n";
+        }
+        break;
+      case Yields::kOffset:
+      case Yields::kOffsets:
+        for (size_t i = 0; want_.kind == Outcome::kValues && i + 1 < want_.nvalues; ++i) {
+          const size_t slot = op_.call == Call::kSendfileAt ? 2 : 1 + 3 * i;
+          if (op_.mem(slot).kind() != Memory::kGood) continue;
+          text += "  is_offset(" + std::to_string(i) + ", " + Number(want_.value[i + 1]) + ");\n";
         }
         break;
       case Yields::kInterval:

@@ -124,6 +124,14 @@ static struct timeval *timeval(long long sec, long long usec) {
 }
 )",
      ""},
+    {"offsets", "\nstatic long long offsets[2];\n", ""},
+    {"offset", R"(
+static long long *offset(int i, long long value) {
+  offsets[i] = value;
+  return &offsets[i];
+}
+)",
+     ""},
     {"an_integer", "\nstatic int an_integer;\n", ""},
     {"integer", R"(
 static int *integer(int value) {

@@ -104,6 +104,14 @@ static void is_passed(int want) {
   EXPECT_EQ(fd, want);
 }
 )"},
+    {"is_offset", R"(
+static void is_offset(int i, long long want) {
+  if (offsets[i] != want) differs("moved to", offsets[i]);
+}
+)",
+     R"(
+static void is_offset(int i, long long want) { EXPECT_EQ(offsets[i], want); }
+)"},
     {"is_integer", R"(
 static void is_integer(int want) {
   if (an_integer != want) differs("stored", an_integer);

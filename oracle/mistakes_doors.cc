@@ -82,6 +82,32 @@ const std::vector<Mistake>& DoorMistakes() {
        "sendfile of nothing succeeds from what cannot be sought",
        {Rule::kSpliceNotSeekable},
        [](Scene& s) { return s.value && s.op.arg[2] != 0; }},
+      {"splice.offset-moves",
+       "doors",
+       "an offset is where splice and sendfile begin, and the file's position moves all the same",
+       {},
+       nullptr,
+       nullptr,
+       [](Scene& s, Outcome* out) {
+         const bool splice = s.Calls(Call::kSpliceAt);
+         if ((!splice && !s.Calls(Call::kSendfileAt)) || out->kind != Outcome::kValues) return;
+         for (const size_t slot : {size_t{0}, size_t{splice ? 3u : 1u}}) {
+           const File& f = s.description(slot);
+           if (f.type == FileType::kMemfd) s.state().plains[f.object].position += out->value[0];
+         }
+       }},
+      {"splice.offset-order",
+       "doors",
+       "an offset is read before splice knows whether it is for a pipe",
+       {Rule::kSpliceOffsetPipe},
+       [](Scene& s) {
+         return s.value && s.op.mem(1).kind() != Memory::kUnmapped && s.op.mem(4).kind() != Memory::kUnmapped;
+       }},
+      {"splice.offset-espipe",
+       "doors",
+       "an offset for a file without positions is no error for what is empty",
+       {Rule::kSpliceOffsetNot},
+       [](Scene& s) { return s.value && s.op.arg[s.Calls(Call::kSpliceAt) ? 6 : 4] != 0; }},
       {"splice.tee-consumes",
        "doors",
        "tee takes the bytes out of its source",

@@ -82,6 +82,8 @@ std::vector<Op> Probes() {
       op(Call::kTee, {none, none, 1}),
       op(Call::kVmsplice, {none, good, 1}),
       op(Call::kSendfile, {none, none, 1}),
+      op(Call::kSpliceAt, {none, 0, 0, none, 0, 0, 1}),
+      op(Call::kSendfileAt, {none, none, 0, 0, 1}),
       op(Call::kKcmpFile, {none, none}),
       op(Call::kKcmpTfd, {none, none, none}),
       op(Call::kUringEpollCtl, {none, kCtlAdd, none, good, kIn}),
