@@ -179,7 +179,36 @@ void Door(Generator& g, int32_t ep) {
   g.Wait(ep, 32);
 }
 
-constexpr Scene kScenes[] = {{3, &Life}, {2, &Door}};
+// What seldom comes together: an end without a farewell, a shutdown of what was refused, an option of TCP alone.
+void Corners(Generator& g, int32_t ep) {
+  Random& r = g.random();
+  switch (r.Below(3)) {
+    case 0: {
+      const auto [c, a] = Connection(g, kONonblock);
+      if (g.shadow().Number(a) < 0) return;
+      g.Emit(ops::Add(g.Operand(ep), a, r.Pick(kTcpMasks), g.Data()));
+      g.Emit(ops::Setsockopt(c, kSoLinger, 0));
+      g.Emit(ops::Close(c));
+      g.Wait(ep, 32);
+      return g.Emit(ops::Read(a, 1));
+    }
+    case 1: {
+      const Fd nobody = Socket(g), c = Socket(g);
+      g.Emit(ops::Bind(nobody));
+      g.Emit(ops::Connect(c, nobody));
+      if (r.OneIn(2)) g.Emit(ops::Add(g.Operand(ep), c, r.Pick(kTcpMasks), g.Data()));
+      g.Emit(ops::Shutdown(c, static_cast<int32_t>(r.Below(3))));
+      g.Emit(ops::Connect(c, nobody));
+      return g.Wait(ep, 32);
+    }
+    default:
+      g.Emit(ops::Make(Call::kSocket, {kAfInet, ops::Int(kSockDgram), kONonblock}));
+      const Fd datagrams = Last(g);
+      g.Emit(r.OneIn(2) ? ops::Getsockopt(datagrams, kTcpNodelay) : ops::Setsockopt(datagrams, kTcpNodelay, 1));
+  }
+}
+
+constexpr Scene kScenes[] = {{3, &Life}, {2, &Door}, {1, &Corners}};
 
 }  // namespace
 

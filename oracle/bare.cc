@@ -40,6 +40,35 @@ Op Readable(Op op) {
   return op;
 }
 
+// The wait with timeout 0: it had something to tell, or was given no time. In a replay a timer may expire a little
+// later, and nobody would end the wait.
+Op Prompt(Op op) {
+  constexpr size_t kPollTimeout = 0, kWaitTimeout = 3;
+  const auto no_time = [&op](size_t memory, size_t seconds, size_t fraction) {
+    op.arg[memory] = Memory().bits();
+    op.arg[seconds] = op.arg[fraction] = 0;
+  };
+  switch (op.call) {
+    case Call::kPoll:
+      op.arg[kPollTimeout] = 0;
+      break;
+    case Call::kEpollWait:
+    case Call::kEpollPwait:
+      op.arg[kWaitTimeout] = 0;
+      break;
+    case Call::kEpollPwait2:
+      no_time(3, 4, 5);
+      break;
+    case Call::kSelect:
+    case Call::kPpoll:
+      no_time(1, 2, 3);
+      break;
+    default:
+      break;
+  }
+  return op;
+}
+
 }  // namespace
 
 Bare::Bare(Exec* exec, std::span<const Op> ops) : ring_(exec->ring()) {
@@ -55,7 +84,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : ring_(exec->ring()) {
     bindings.Bind(op, outcome);
     if (outcome.kind == Outcome::kSkipped || outcome.kind == Outcome::kBlocked) continue;
     if (op.process != 0) continue;  // a replay has one process
-    called.push_back(resolved);
+    called.push_back(outcome.kind == Outcome::kRecords ? Prompt(resolved) : resolved);
     limited |= op.call == Call::kPrlimit;
   }
   const std::vector<int> streams(exec->streams().begin(), exec->streams().end());

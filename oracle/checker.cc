@@ -213,7 +213,8 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
     const char* why = lacks_[static_cast<size_t>(op.call)];
     if (why == nullptr) why = Refused(op);
     if (why == nullptr) [[likely]] {
-      if (options.never_block && MaySleepOutsideWait(op.call) && model_->Blocks(op)) [[unlikely]] {
+      const bool sleeps = op.call == Call::kReopen && options.sleeping_opens;
+      if (options.never_block && MaySleepOutsideWait(op.call) && !sleeps && model_->Blocks(op)) [[unlikely]] {
         Remove(ops, i--);
         ++removed;
         continue;

@@ -67,6 +67,8 @@ struct CheckOptions {
   bool observe_fdinfo = false;
   // Where an op would sleep, take it with timeout 0 (waits) or leave it out (reads and writes): fuzzing.
   bool never_block = false;
+  // But for opens of FIFOs, which sleep until they are interrupted.
+  bool sleeping_opens = false;
   // Measures the facts again after a divergence. A search that asks thousands of times does so once, at its end.
   bool verify_facts = true;
   // If given, gets the index (in `ops` as they were given) of the op that is about to run.
