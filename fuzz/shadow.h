@@ -31,6 +31,9 @@ enum class FileKind : uint8_t {
   kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
   kTcp,
   kUdp,
+  kDevice,     // opened by name; never changes
+  kAnnouncer,  // opened by name; tells of changes
+  kNetlink,
   kRefused,
   kNone,  // not open
 };
@@ -40,6 +43,9 @@ inline bool IsSocket(FileKind k) {
 }
 
 inline bool IsInet(FileKind k) { return k == FileKind::kTcp || k == FileKind::kUdp; }
+
+// What open() opens.
+FileKind Opened(const Op& op);
 
 class Shadow {
  public:

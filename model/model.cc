@@ -21,6 +21,7 @@ void Model::Run(const Op& op, Outcome* out) {
 }
 
 void Model::Dispatch(const Op& op, Outcome* out) {
+  if (op.call >= Call::kReadv && NoOtherDoor(op, out)) return;
   switch (op.call) {
     case Call::kEpollCreate:
       if (rules_(Rule::kCreateSize, op.num(0) <= 0)) return out->Error(kEINVAL);
@@ -137,6 +138,12 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return KcmpFile(op, out);
     case Call::kKcmpTfd:
       return KcmpTfd(op, out);
+    case Call::kMemfdSecret:
+      return MemfdSecret(op, out);
+    case Call::kChange:
+      return Change(op, out);
+    case Call::kNlRequest:
+      return NetlinkRequest(op, out);
   }
 }
 
@@ -168,6 +175,7 @@ bool Model::Blocks(const Op& op) const {
       break;
     case Call::kWrite:
     case Call::kSend:
+    case Call::kNlRequest:
     case Call::kWritev:
       if (!f.writable) return false;
       break;

@@ -99,6 +99,7 @@ const char* Exec::TakeTable() {
     break;
   }
   CloseFrom3();
+  named_.Probe();
   limit_ = original_limit_.rlim_cur;
   uring_ = Uring::Open();
   if (!SetLimit(kTraceLimit)) return "cannot set RLIMIT_NOFILE to 1024";
@@ -129,6 +130,7 @@ void Exec::Reset() {
   const bool inet = loopback_.busy();
   if (inet) [[unlikely]]
     loopback_.Reset();
+  announcer_.Reset();
   syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
   if (limit_ != kTraceLimit) [[unlikely]] {
     SetLimit(kTraceLimit);
@@ -163,6 +165,9 @@ void Exec::Compact() {
 void Exec::Run(const Op& op, Outcome* out) {
   if (const char* why = Refused(op)) [[unlikely]]
     return Skip(why, out);
+  if (op.call == Call::kOpen) [[unlikely]] {
+    if (const char* why = BeforeOpen(op)) return Skip(why, out);
+  }
   if (!Prepare(op, &call_)) [[unlikely]] {
     if (op.call == Call::kFdinfo) return Fdinfo(op.fd(0).number(), out);
     if (op.call == Call::kFifo) {
@@ -170,6 +175,10 @@ void Exec::Run(const Op& op, Outcome* out) {
       return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
     }
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
+    if (op.call == Call::kChange) {
+      const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
+      return why != nullptr ? Skip(why, out) : out->Value(0);
+    }
     return Skip("no quota here", out);
   }
   if (call_.number == kNoCall) return Skip("this architecture has no such call", out);
@@ -177,7 +186,8 @@ void Exec::Run(const Op& op, Outcome* out) {
     return Skip("above the hard limit of RLIMIT_NOFILE", out);
   }
   const bool inet = op.call == Call::kSocket && op.num(0) == AF_INET;
-  if (inet && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
+  const bool netlink = op.call == Call::kSocket && op.num(0) == AF_NETLINK;
+  if ((inet || netlink) && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
   bool blocked = false;
   const long result = InvokeMarked(call_, &blocked);
   if (loopback_.active() || inet) [[unlikely]] {
@@ -190,6 +200,13 @@ void Exec::Run(const Op& op, Outcome* out) {
     out->Clear();
     out->kind = Outcome::kBlocked;
   }
+}
+
+// Can this file be opened, and does it stand where it must?
+const char* Exec::BeforeOpen(const Op& op) {
+  const Which which = static_cast<Which>(op.arg[0]);
+  if (const char* why = named_.Lacks(op.arg[0])) return why;
+  return which >= Which::kMounts ? announcer_.Prepare(which) : nullptr;
 }
 
 void Exec::RunUring(const Op& op, Outcome* out) {
@@ -211,7 +228,7 @@ void Exec::RunUring(const Op& op, Outcome* out) {
 
 // What INET sockets need beside the call that has just returned; or why its outcome tells nothing.
 const char* Exec::OnLoopback(const Op& op, long result) {
-  if (op.call == Call::kSocket && result == -EAFNOSUPPORT) return "no INET sockets";
+  if (op.call == Call::kSocket && result == -EAFNOSUPPORT) return "the kernel has no such sockets";
   if (result == -EADDRINUSE || result == -EADDRNOTAVAIL) return "no port is free";
   if (!loopback_.Done(op, result)) [[unlikely]]
     SettleLoopback();

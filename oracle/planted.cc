@@ -104,8 +104,8 @@ struct Catalogue {
         bugs.push_back({rule, value});
       }
     }
-    for (const std::vector<Mistake>* table :
-         {&EpollMistakes(), &FileMistakes(), &UnixMistakes(), &InetMistakes(), &DoorMistakes()}) {
+    for (const std::vector<Mistake>* table : {&EpollMistakes(), &FileMistakes(), &UnixMistakes(), &InetMistakes(),
+                                              &DoorMistakes(), &NamedMistakes(), &NetlinkMistakes()}) {
       for (const Mistake& m : *table) {
         infos.push_back(
             {.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
