@@ -304,6 +304,7 @@ void Generator::BadCreate() {
     case 6:
       return Emit(ops::Make(Call::kTimerfdCreate, {ops::Int(r.Pick(kClocks)), r.OneIn(2) ? kONonblock : 1}));
     default:
+      if (r.OneIn(3)) return Emit(ops::Make(Call::kMemfdSecret, {r.OneIn(2) ? kONonblock : 0}));
       return Emit(ops::Make(Call::kMemfdCreate, {r.OneIn(2) ? 0x100u : 0u}));
   }
 }

@@ -21,7 +21,8 @@ void Expire(Generator& g, Fd fd) {
   const bool absolute = r.OneIn(2);
   const uint64_t nsec = absolute && r.OneIn(4) ? 999999999 : r.Pick(kNear);
   const uint32_t every = r.Below(4);
-  g.Emit(ops::Make(Call::kTimerfdSettime, {fd.bits(), absolute ? kTfdTimerAbstime : 0, 0, nsec,
+  const uint32_t cancel = r.OneIn(4) ? kTfdTimerCancelOnSet : 0;
+  g.Emit(ops::Make(Call::kTimerfdSettime, {fd.bits(), (absolute ? kTfdTimerAbstime : 0) | cancel, 0, nsec,
                                            every == 1 ? kFarFuture : 0, every == 2 ? r.Pick(kNear) : 0}));
 }
 
@@ -44,8 +45,9 @@ void Settime(Generator& g, int32_t) {
   if (n < 0) n = r.OneIn(4) ? g.AnyNumber() : g.Create(FileKind::kTimerfd);
   constexpr uint32_t kFlags[] = {0, 0, 0, kTfdTimerAbstime, kTfdTimerAbstime | kTfdTimerCancelOnSet, 4};
   // Disarmed or far off: a timer that expires by itself would depend on a clock.
-  const uint64_t sec = r.OneIn(2) ? 0 : kFarFuture;
-  const uint32_t flags = sec != 0 ? 0 : r.Pick(kFlags);
+  const uint32_t flags = r.Pick(kFlags);
+  const bool absolute = (flags & kTfdTimerAbstime) != 0;
+  const uint64_t sec = r.OneIn(2) ? 0 : absolute ? uint64_t{kFarAbsolute} : kFarFuture;
   const uint64_t nsec = r.OneIn(8) ? 1000000000 : 0;
   const uint64_t every = r.OneIn(4) ? kFarFuture : 0;
   if (r.OneIn(4)) return g.Emit(ops::Ticks(g.Mistaken(n), r.Below(4)));

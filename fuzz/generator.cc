@@ -324,7 +324,8 @@ int32_t Generator::Create(FileKind kind) {
     if (OddFlag()) flags |= kOCloexec;
     return habits->create(*this, flags);
   }
-  if (r.OneIn(3)) return Made(ops::Make(Call::kMemfdCreate, {r.Below(4)}));
+  if (r.OneIn(4)) return Made(ops::Make(Call::kMemfdCreate, {r.Below(4)}));
+  if (r.OneIn(4)) return Made(ops::Make(Call::kMemfdSecret, {r.OneIn(4) ? kOCloexec : 0}));
   const uint32_t which = r.Below(3);
   const uint32_t more = r.OneIn(4) ? kOCloexec : r.OneIn(8) ? kODirectory : 0;
   return Made(ops::Make(Call::kOpen, {which, r.OneIn(3) ? kOPath | more : more}));

@@ -44,7 +44,8 @@ std::string TypeNames();
 const Habits* HabitsOf(FileKind kind);
 
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
-    kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kProcessHabits;
+    kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kProcessHabits, kDeviceHabits,
+    kAnnouncerHabits, kNetlinkHabits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -45,7 +45,8 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
         k[1] = k[0];
         break;
       case Call::kSocket:
-        k[0] = op.num(0) == kAfInet       ? op.num(1) == kSockStream ? FileKind::kTcp : FileKind::kUdp
+        k[0] = op.num(0) == kAfNetlink    ? FileKind::kNetlink
+               : op.num(0) == kAfInet     ? op.num(1) == kSockStream ? FileKind::kTcp : FileKind::kUdp
                : op.num(1) == kSockStream ? FileKind::kStream
                : op.num(1) == kSockDgram  ? FileKind::kDgram
                                           : FileKind::kSeqpacket;
@@ -57,8 +58,11 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
         k[0] = FileKind::kTimerfd;
         break;
       case Call::kMemfdCreate:
-      case Call::kOpen:
+      case Call::kMemfdSecret:
         k[0] = FileKind::kRefused;
+        break;
+      case Call::kOpen:
+        k[0] = Opened(op);
         break;
       case Call::kFifo:
         k[0] = FileKind::kFifo;

@@ -14,6 +14,23 @@ bool Only(uint32_t flags, uint32_t allowed) { return (flags & ~allowed) == 0; }
 
 }  // namespace
 
+FileKind Opened(const Op& op) {
+  const Which which = static_cast<Which>(op.arg[0]);
+  if ((op.u32(1) & kOPath) != 0 || which < Which::kRandom) return FileKind::kRefused;
+  switch (which) {
+    case Which::kNamespace:
+    case Which::kStatus:
+    case Which::kUserfaultfd:
+      return FileKind::kRefused;
+    case Which::kMounts:
+    case Which::kMountinfo:
+    case Which::kDomainName:
+      return FileKind::kAnnouncer;
+    default:
+      return FileKind::kDevice;
+  }
+}
+
 void Shadow::Reset() {
   if (at_.empty()) at_.resize(kNumbers);
   for (int32_t n = 3; n < high_; ++n) at_[n] = Slot();
@@ -119,7 +136,10 @@ FileKind Shadow::Reopened(const File& file, uint32_t flags) const {
            : (flags & 3) == kOWronly ? FileKind::kPipeWrite
                                      : FileKind::kPipeRead;
   }
-  return (flags & kOPath) != 0 || file.kind == FileKind::kRefused ? FileKind::kRefused : FileKind::kNone;
+  if ((flags & kOPath) != 0) return FileKind::kRefused;
+  const bool named =
+      file.kind == FileKind::kRefused || file.kind == FileKind::kDevice || file.kind == FileKind::kAnnouncer;
+  return named ? file.kind : FileKind::kNone;
 }
 
 // An end of a pipe that was opened just now.
@@ -196,6 +216,7 @@ void Shadow::Apply(const Op& op) {
         if (op.num(1) == kSockStream) one(FileKind::kTcp);
         if (op.num(1) == kSockDgram) one(FileKind::kUdp);
       }
+      if (op.num(0) == kAfNetlink && (op.num(1) == kSockRaw || op.num(1) == kSockDgram)) one(FileKind::kNetlink);
       if (op.num(0) != kAfUnix) break;
       if (op.num(1) == kSockStream) one(FileKind::kStream);
       if (op.num(1) == kSockDgram) one(FileKind::kDgram);
@@ -211,7 +232,8 @@ void Shadow::Apply(const Op& op) {
       const FileId file = At(Number(op.fd(0))), to = At(Number(op.fd(1)));
       if (file == kNoFile || files_[file].kind != files_[to].kind) break;
       if (files_[to].listens && files_[file].peer == kNoFile) pending_.push_back({to, file});
-      if (files_[to].kind != FileKind::kDgram && files_[to].kind != FileKind::kUdp) break;
+      const FileKind kind = files_[to].kind;
+      if (kind != FileKind::kDgram && kind != FileKind::kUdp && kind != FileKind::kNetlink) break;
       files_[file].peer = to;
       if (files_[to].peer == kNoFile) files_[to].peer = file;  // who sends to it
       break;
@@ -249,9 +271,14 @@ void Shadow::Apply(const Op& op) {
     case Call::kPerfEventOpen:
       if (Only(op.u32(0), 11)) one(FileKind::kPerf);
       break;
+    case Call::kMemfdSecret:
+      if (Only(op.u32(0), kOCloexec)) one(FileKind::kRefused);
+      break;
     case Call::kMemfdCreate:
-    case Call::kOpen:
       one(FileKind::kRefused);
+      break;
+    case Call::kOpen:
+      one(Opened(op));
       break;
     case Call::kFifo: {
       const FileId id = one(FileKind::kFifo);

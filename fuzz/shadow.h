@@ -32,6 +32,9 @@ enum class FileKind : uint8_t {
   kTcp,
   kUdp,
   kProcess,  // no file: what is about a second process
+  kDevice,     // opened by name; never changes
+  kAnnouncer,  // opened by name; tells of changes
+  kNetlink,
   kRefused,
   kNone,  // not open
 };
@@ -41,6 +44,9 @@ inline bool IsSocket(FileKind k) {
 }
 
 inline bool IsInet(FileKind k) { return k == FileKind::kTcp || k == FileKind::kUdp; }
+
+// What open() opens.
+FileKind Opened(const Op& op);
 
 class Shadow {
  public:

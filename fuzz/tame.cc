@@ -18,15 +18,14 @@ void TameTimer(Op* op) {
   const int64_t sec = static_cast<int64_t>(op->arg[2]), nsec = static_cast<int64_t>(op->arg[3]);
   const bool armed = sec >= 0 && nsec >= 0 && nsec < 1000000000 && (sec > 0 || nsec > 0);
   if (!armed) return;
-  op->arg[1] &= ~uint64_t{kTfdTimerCancelOnSet};
   if (ExpiresAtOnce(op->u32(1), sec, nsec)) {
     const int64_t every = static_cast<int64_t>(op->arg[4]);
     if (every > 0) op->arg[4] = std::max<uint64_t>(op->arg[4], kFarFuture);
     if (every == 0 && op->arg[5] > kNearNanoseconds && op->arg[5] < 1000000000) op->arg[5] = kNearNanoseconds;
     return;
   }
-  op->arg[1] &= ~uint64_t{kTfdTimerAbstime};
-  op->arg[2] = std::max<uint64_t>(op->arg[2], kFarFuture);
+  const bool absolute = (op->u32(1) & kTfdTimerAbstime) != 0;
+  op->arg[2] = std::max<uint64_t>(op->arg[2], absolute ? uint64_t{kFarAbsolute} : kFarFuture);
 }
 
 // A file that a far offset makes long costs nothing but the reader's patience; one that cannot be is an error, and
@@ -71,7 +70,7 @@ void Tame(Op* op) {
       return;
     case Call::kOpen:
       op->arg[1] &= kOPath | kOCloexec | kONonblock | kODirectory |
-                    (op->arg[0] == static_cast<uint64_t>(Which::kNull) ? kOWronly | kORdwr : 0);
+                    (OpensForWriting(static_cast<Which>(op->arg[0])) ? kOWronly | kORdwr : 0);
       if ((op->arg[1] & 3) == 3) op->arg[1] &= ~uint64_t{kOWronly};
       return;
     case Call::kReopen:

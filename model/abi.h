@@ -78,9 +78,11 @@ inline constexpr uint32_t kCloseRangeCloexec = 4;
 inline constexpr int32_t kSockStream = 1;
 inline constexpr int32_t kSockDgram = 2;
 inline constexpr int32_t kSockSeqpacket = 5;
+inline constexpr int32_t kSockRaw = 3;
 
 inline constexpr int32_t kAfUnix = 1;
 inline constexpr int32_t kAfInet = 2;
+inline constexpr int32_t kAfNetlink = 16;
 
 // Options: level << 16 | name. The value of SO_LINGER is its seconds, -1 where it is off.
 inline constexpr int32_t kSoError = 1 << 16 | 4;
@@ -126,6 +128,7 @@ inline constexpr uint32_t kTfdTimerCancelOnSet = 2;
 // nanoseconds.
 inline constexpr int64_t kNearNanoseconds = 1000;
 inline constexpr int64_t kFarSeconds = 1000;
+inline constexpr int64_t kFarAbsolute = 10'000'000'000;  // with TIMER_ABSTIME; it is the year 2286
 // Set to this time with TIMER_ABSTIME or without, a timer has expired before anybody can look. No clock of timerfd
 // stands in its first second.
 constexpr bool ExpiresAtOnce(uint32_t flags, int64_t sec, int64_t nsec) {
@@ -166,7 +169,9 @@ enum Errno : int16_t {
   kEPIPE = 32,
   kENOSYS = 38,
   kELOOP = 40,
+  kENODATA = 61,
   kENOTSOCK = 88,
+  kEBADFD = 77,
   kEDESTADDRREQ = 89,
   kEMSGSIZE = 90,
   kEPROTOTYPE = 91,

@@ -74,9 +74,11 @@ constexpr Word kEventfdWords[] = {{"EFD_SEMAPHORE", kEfdSemaphore},
                                   {"O_NONBLOCK", kONonblock},
                                   {"O_CLOEXEC", kOCloexec}};
 
-constexpr Word kSockTypeWords[] = {
-    {"STREAM", kSockStream, "SOCK_"}, {"DGRAM", kSockDgram, "SOCK_"}, {"SEQPACKET", kSockSeqpacket, "SOCK_"}};
-constexpr Word kFamilyWords[] = {{"UNIX", kAfUnix, "AF_"}, {"INET", kAfInet, "AF_"}};
+constexpr Word kSockTypeWords[] = {{"STREAM", kSockStream, "SOCK_"},
+                                   {"DGRAM", kSockDgram, "SOCK_"},
+                                   {"SEQPACKET", kSockSeqpacket, "SOCK_"},
+                                   {"RAW", kSockRaw, "SOCK_"}};
+constexpr Word kFamilyWords[] = {{"UNIX", kAfUnix, "AF_"}, {"INET", kAfInet, "AF_"}, {"NETLINK", kAfNetlink, "AF_"}};
 constexpr Word kOptionWords[] = {{"SO_ERROR", kSoError},   {"SO_SNDBUF", kSoSndbuf},     {"SO_RCVBUF", kSoRcvbuf},
                                  {"SO_LINGER", kSoLinger}, {"SO_RCVLOWAT", kSoRcvlowat}, {"TCP_NODELAY", kTcpNodelay}};
 constexpr Word kSockFlagWords[] = {{"NONBLOCK", kONonblock, "SOCK_"}, {"CLOEXEC", kOCloexec, "SOCK_"}};
@@ -115,9 +117,26 @@ constexpr Word kFcntlWords[] = {{"F_DUPFD", kFDupfd},          {"F_GETFD", kFGet
                                 {"F_SETFL", kFSetfl},          {"F_DUPFD_CLOEXEC", kFDupfdCloexec},
                                 {"F_SETPIPE_SZ", kFSetpipeSz}, {"F_GETPIPE_SZ", kFGetpipeSz}};
 
-constexpr Word kWhichWords[] = {{"regular", static_cast<uint64_t>(Which::kRegular)},
-                                {"directory", static_cast<uint64_t>(Which::kDirectory)},
-                                {"null", static_cast<uint64_t>(Which::kNull)}};
+constexpr Word kWhichWords[] = {
+    {"regular", static_cast<uint64_t>(Which::kRegular)},     {"directory", static_cast<uint64_t>(Which::kDirectory)},
+    {"null", static_cast<uint64_t>(Which::kNull)},           {"zero", static_cast<uint64_t>(Which::kZero)},
+    {"full", static_cast<uint64_t>(Which::kFull)},           {"urandom", static_cast<uint64_t>(Which::kUrandom)},
+    {"random", static_cast<uint64_t>(Which::kRandom)},       {"namespace", static_cast<uint64_t>(Which::kNamespace)},
+    {"status", static_cast<uint64_t>(Which::kStatus)},       {"uffd", static_cast<uint64_t>(Which::kUserfaultfd)},
+    {"stat", static_cast<uint64_t>(Which::kStat)},           {"sysctl", static_cast<uint64_t>(Which::kSysctl)},
+    {"pressure", static_cast<uint64_t>(Which::kPressure)},   {"attribute", static_cast<uint64_t>(Which::kAttribute)},
+    {"fuse", static_cast<uint64_t>(Which::kFuse)},           {"tun", static_cast<uint64_t>(Which::kTun)},
+    {"tty", static_cast<uint64_t>(Which::kTerminal)},        {"mounts", static_cast<uint64_t>(Which::kMounts)},
+    {"mountinfo", static_cast<uint64_t>(Which::kMountinfo)}, {"domainname", static_cast<uint64_t>(Which::kDomainName)}};
+static_assert(std::size(kWhichWords) == kWhich);
+// What can change while a trace runs.
+constexpr Word kChangeWords[] = {{"mounts", static_cast<uint64_t>(Which::kMounts)},
+                                 {"domainname", static_cast<uint64_t>(Which::kDomainName)}};
+
+constexpr Word kRequestWords[] = {{"nothing", static_cast<uint64_t>(Request::kNothing)},
+                                  {"acknowledge", static_cast<uint64_t>(Request::kAcknowledge)},
+                                  {"unknown", static_cast<uint64_t>(Request::kUnknown)},
+                                  {"dump", static_cast<uint64_t>(Request::kDump)}};
 
 // --- Slots ---------------------------------------------------------------------------------------------------
 
@@ -242,7 +261,12 @@ constexpr ArgSpec kTimerfdSettimeArgs[] = {Descriptor(),
                                            Optional(Open("{", Number(ArgKind::kInt64, "interval sec"))),
                                            Optional(Close(Number(ArgKind::kInt64, "interval nsec"), "}"))};
 constexpr ArgSpec kTimerfdTicksArgs[] = {Descriptor(), Number(ArgKind::kInt64, "ticks", 1)};
+constexpr ArgSpec kMemfdSecretArgs[] = {Flags(kFileFlagWords)};
 constexpr ArgSpec kMemfdArgs[] = {Flags(kMemfdWords)};
+constexpr ArgSpec kChangeArgs[] = {
+    Number(ArgKind::kChoice, "which", static_cast<uint64_t>(Which::kMounts), kChangeWords)};
+constexpr ArgSpec kNlRequestArgs[] = {
+    Descriptor(), Number(ArgKind::kChoice, "what", static_cast<uint64_t>(Request::kAcknowledge), kRequestWords)};
 constexpr ArgSpec kOpenArgs[] = {Number(ArgKind::kChoice, "which", 0, kWhichWords), Flags(kOpenFlagWords)};
 constexpr ArgSpec kPrlimitArgs[] = {Open("NOFILE, ", Int("n", 1024))};
 constexpr ArgSpec kWatchesArgs[] = {Int("n")};
@@ -336,6 +360,9 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kExecve, "execve", Yields::kValue, {}},
       {Call::kSpliceAt, "splice_at", Yields::kOffsets, kSpliceAtArgs},
       {Call::kSendfileAt, "sendfile_at", Yields::kOffset, kSendfileAtArgs},
+      {Call::kMemfdSecret, "memfd_secret", Yields::kDescriptor, kMemfdSecretArgs},
+      {Call::kChange, "change", Yields::kValue, kChangeArgs},
+      {Call::kNlRequest, "nl_request", Yields::kValue, kNlRequestArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

@@ -83,6 +83,27 @@ class Describer {
       case FileType::kUdp:
         t = Inet(s_.inets[f.object]);
         break;
+      case FileType::kDevice:
+      case FileType::kOpaque:
+      case FileType::kSecret:
+      case FileType::kTerminal:
+      case FileType::kConstant:
+        t = f.type == FileType::kSecret ? "secret memory" : Name(f);
+        if (s_.plains[f.object].read) t += ", read";
+        break;
+      case FileType::kAnnounces:
+        t = Name(f);
+        break;
+      case FileType::kNetlink: {
+        const Netlink& s = s_.netlinks[f.object];
+        t = "netlink, " + std::to_string(s.messages.size) + " queued, charge " + std::to_string(s.used);
+        if (s.address == 0) t += ", unbound";
+        if (s.to != 0) t += ", to another socket";
+        if (s.dumping) t += ", dump under way";
+        if (s.congested) t += ", has lost answers";
+        if (s.error != kOK) t += ", error pending";
+        break;
+      }
       case FileType::kUnix: {
         const Socket& s = s_.sockets[f.object];
         t = s.type == kSockStream ? "unix stream" : s.type == kSockDgram ? "unix datagram" : "unix seqpacket";
@@ -101,6 +122,14 @@ class Describer {
       }
     }
     return t + ", mask " + PrintMask(m_.PeekMask(id));
+  }
+
+  // What open() calls it.
+  std::string Name(const pollux::File& f) const {
+    for (const Word& word : Spec(Call::kOpen).args[0].words) {
+      if (word.value == static_cast<uint64_t>(s_.inodes[f.inode].which)) return std::string(word.name);
+    }
+    return "file";
   }
 
   static std::string Inet(const pollux::Inet& s) {

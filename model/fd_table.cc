@@ -211,8 +211,12 @@ void Model::Fcntl(const Op& op, Outcome* out) {
                  !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
         return out->Error(kEINVAL);
       }
+      const bool toggles = ((static_cast<uint32_t>(arg) ^ f.flags) & kOAsync) != 0;
+      if (rules_(Rule::kDeviceFuse, toggles && f.type == FileType::kConstant && WhichOf(f) == Which::kFuse, id)) {
+        return out->Error(kEPERM);
+      }
       // Where there is no fasync operation O_ASYNC is dropped silently.
-      const bool fasync = OpsOf(id).fasync;
+      const bool fasync = Fasync(f);
       const uint32_t settable = kOAppend | kONonblock | kODirect | kONoatime | (fasync ? kOAsync : 0);
       if (rules_(Rule::kSetfl, true)) f.flags = (static_cast<uint32_t>(arg) & settable) | (f.flags & ~settable);
       return out->Value(0);

@@ -145,6 +145,47 @@ const Model::FileOps Model::kFileOps[] = {
      .unread = &Model::UdpUnread,
      .fasync = true,
      .socket = &kUdpOps},
+    {.type = FileType::kDevice,
+     .prefix = "device.",
+     .read = &Model::DeviceRead,
+     .write = &Model::DeviceWrite,
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen,
+     .doors = false},
+    {.type = FileType::kOpaque,
+     .prefix = "",
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen,
+     .doors = false},
+    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .doors = false},
+    {.type = FileType::kTerminal, .prefix = "device.", .open = &Model::TerminalOpen},
+    {.type = FileType::kConstant,
+     .prefix = "device.",
+     .poll = &Model::DeviceMask,
+     .read = &Model::DeviceRead,
+     .write = &Model::DeviceWrite,
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen,
+     .doors = false},
+    {.type = FileType::kAnnounces,
+     .prefix = "proc.",
+     .poll = &Model::AnnouncerMask,
+     .wait = &Model::AnnouncerWait,
+     .read = &Model::DeviceRead,
+     .release = &Model::PlainRelease,
+     .open = &Model::AnnouncerOpen,
+     .doors = false,
+     .poll_consumes = true},
+    {.type = FileType::kNetlink,
+     .prefix = "netlink.",
+     .poll = &Model::NetlinkMask,
+     .wait = &Model::NetlinkWait,
+     .read = &Model::NetlinkRead,
+     .write = &Model::NetlinkWrite,
+     .release = &Model::NetlinkRelease,
+     .fasync = true,
+     .doors = false,
+     .socket = &kNetlinkOps},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -236,8 +277,10 @@ void Model::Shutdown(const Op& op, Outcome* out) {
   const Id id = SocketAt(op.num(0), out);
   if (id == kNil) return;
   const int32_t how = op.num(1);
-  if (rules_(Rule::kShutdownHow, how < kShutRd || how > kShutRdwr)) return out->Error(kEINVAL);
   const File f = state_.files[id];
+  // sock_no_shutdown() looks at nothing.
+  const bool looks = f.type != FileType::kNetlink;
+  if (rules_(Rule::kShutdownHow, looks && (how < kShutRd || how > kShutRdwr))) return out->Error(kEINVAL);
   (this->*Ops(f.type).socket->shutdown)(f, how, out);
 }
 
@@ -247,6 +290,7 @@ void Model::SocketCreate(const Op& op, Outcome* out) {
   const uint32_t word = op.u32(1) | op.u32(2), flags = word & ~kTypeMask;
   if (rules_(Rule::kUnixFlags, (flags & ~(kOCloexec | kONonblock)) != 0)) return out->Error(kEINVAL);
   if (op.num(0) == kAfInet) return InetCreate(static_cast<int32_t>(word & kTypeMask), flags, out);
+  if (op.num(0) == kAfNetlink) return NetlinkCreate(static_cast<int32_t>(word & kTypeMask), flags, out);
   UnixCreate(static_cast<int32_t>(word & kTypeMask), flags, out);
 }
 
@@ -300,6 +344,40 @@ namespace {
 constexpr uint32_t kOpenFlags =
     kOWronly | kORdwr | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory | kOLargefile;
 
+FileType TypeOf(Which which) {
+  switch (which) {
+    case Which::kRegular:
+      return FileType::kRegular;
+    case Which::kDirectory:
+      return FileType::kDirectory;
+    case Which::kNull:
+      return FileType::kNull;
+    case Which::kZero:
+    case Which::kFull:
+    case Which::kUrandom:
+    case Which::kStatus:
+      return FileType::kDevice;
+    case Which::kNamespace:
+    case Which::kUserfaultfd:
+      return FileType::kOpaque;
+    case Which::kTerminal:
+      return FileType::kTerminal;
+    case Which::kMounts:
+    case Which::kMountinfo:
+    case Which::kDomainName:
+      return FileType::kAnnounces;
+    case Which::kRandom:
+    case Which::kStat:
+    case Which::kSysctl:
+    case Which::kPressure:
+    case Which::kAttribute:
+    case Which::kFuse:
+    case Which::kTun:
+      break;
+  }
+  return FileType::kConstant;
+}
+
 void DependsOnFilesystem(Outcome* out) {
   out->Clear(), out->kind = Outcome::kSkipped, out->note = "open: flags that depend on the filesystem";
 }
@@ -307,11 +385,12 @@ void DependsOnFilesystem(Outcome* out) {
 }  // namespace
 
 void Model::OpenFile(const Op& op, Outcome* out) {
-  static constexpr FileType kTypes[] = {FileType::kRegular, FileType::kDirectory, FileType::kNull};
-  const uint32_t which = op.u32(0), flags = op.u32(1);
-  if (which > 2 || (flags & ~kOpenFlags) != 0) return DependsOnFilesystem(out);
+  const uint32_t flags = op.u32(1);
+  if (op.arg[0] >= kWhich || (flags & ~kOpenFlags) != 0) return DependsOnFilesystem(out);
+  const Which which = static_cast<Which>(op.arg[0]);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
-  const Id inode = NewInode(kTypes[which]);
+  const Id inode = NewInode(TypeOf(which));
+  state_.inodes[inode].which = which;
   state_.inodes[inode].size = INT64_MAX / 2;
   ++state_.inodes[inode].refs;
   OpenInode(inode, flags, out);
@@ -326,7 +405,10 @@ void Model::Reopen(const Op& op, Outcome* out) {
   const Id from = FileAt(op.num(0));
   if (rules_(Rule::kReopenAbsent, from == kNil)) return out->Error(kENOENT);
   const FileType type = state_.inodes[state_.files[from].inode].type;
-  if ((type == FileType::kRegular || type == FileType::kDirectory) && (flags & 3) != kORdonly && !(flags & kOPath)) {
+  const bool named = type <= FileType::kNull || (type >= FileType::kDevice && type <= FileType::kAnnounces);
+  const bool writes = OpensForWriting(state_.inodes[state_.files[from].inode].which) || type == FileType::kMemfd ||
+                      type == FileType::kSecret || type == FileType::kTerminal;
+  if (named && !writes && (flags & 3) != kORdonly && !(flags & kOPath)) {
     return DependsOnFilesystem(out);
   }
   OpenInode(state_.files[from].inode, flags, out);
@@ -418,9 +500,13 @@ void Model::Ioctl(const Op& op, Outcome* out) {
 }
 
 Errno Model::NoIoctl(Id file) {
+  const File& f = state_.files[file];
+  const Which which = WhichOf(f);
+  if (rules_(Rule::kDeviceTun, which == Which::kTun, file)) return kEBADFD;
   // Before 6.9 an epoll had no ioctl at all.
-  const bool none = Has(Quirk::kNoParams) && state_.files[file].type == FileType::kEpoll;
-  const bool invalid = OpsOf(file).no_ioctl == kEINVAL && !none;
+  const bool none = Has(Quirk::kNoParams) && f.type == FileType::kEpoll;
+  const bool device = which == Which::kUrandom || which == Which::kRandom || which == Which::kUserfaultfd;
+  const bool invalid = (OpsOf(file).no_ioctl == kEINVAL && !none) || device;
   return rules_(Rule::kIoctlUnknown, invalid, file) ? kEINVAL : kENOTTY;
 }
 

@@ -25,6 +25,7 @@ void Model::Run(const Op& op, Outcome* out) {
 }
 
 void Model::Dispatch(const Op& op, Outcome* out) {
+  if (op.call >= Call::kReadv && NoOtherDoor(op, out)) return;
   switch (op.call) {
     case Call::kEpollCreate:
       if (rules_(Rule::kCreateSize, op.num(0) <= 0)) return out->Error(kEINVAL);
@@ -147,6 +148,12 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Exit(op, out);
     case Call::kExecve:
       return Execve(op, out);
+    case Call::kMemfdSecret:
+      return MemfdSecret(op, out);
+    case Call::kChange:
+      return Change(op, out);
+    case Call::kNlRequest:
+      return NetlinkRequest(op, out);
   }
 }
 
@@ -178,6 +185,7 @@ bool Model::Blocks(const Op& op) const {
       break;
     case Call::kWrite:
     case Call::kSend:
+    case Call::kNlRequest:
     case Call::kWritev:
       if (!f.writable) return false;
       break;

@@ -6,8 +6,9 @@
 //
 // Where to look: fd_table.cc (descriptors), process.cc (the second process), file.cc (the table of what each type of
 // file can do), poll.cc, vector.cc (readv and writev), splice.cc (pipes), splice_file.cc (sendfile, and files at one
-// end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), eventpoll.cc (notification,
-// ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
+// end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), device.cc (files that
+// never change), announce.cc (files that tell of changes), eventpoll.cc (notification, ready list), ctl.cc, wait.cc,
+// nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -77,6 +78,10 @@ class Model {
   Id InstanceOf(Id file) const;
   // How the rules of a type of file begin, "eventfd."; empty for those that have none of their own.
   static std::string_view RulePrefix(FileType type) { return Ops(type).prefix; }
+  // Can epoll watch files of this type?
+  static bool Pollable(FileType type) { return Ops(type).poll != nullptr; }
+  // Does a poll take something away, so that the next one answers otherwise?
+  static bool PollConsumes(FileType type) { return Ops(type).poll_consumes; }
 
  private:
   friend class Describer;
@@ -142,6 +147,8 @@ class Model {
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
     bool fasync = false;                // O_ASYNC can be switched on
+    bool doors = true;                  // readv, splice, FIONREAD, FIOASYNC and their like have a model
+    bool poll_consumes = false;         // a poll takes what it reports
     Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
     const SocketOps* socket = nullptr;  // of sockets alone
   };
@@ -160,7 +167,7 @@ class Model {
     void (Model::*recvfd)(const File&, Outcome*) = nullptr;
   };
   static const FileOps kFileOps[];
-  static const SocketOps kUnixOps, kTcpOps, kUdpOps;
+  static const SocketOps kUnixOps, kTcpOps, kUdpOps, kNetlinkOps;
   static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
@@ -297,6 +304,47 @@ class Model {
   uint32_t PerfMask(const File& file);
   void PerfRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PerfRelease(const File& file) { state_.perfs.Free(file.object); }
+
+  // device.cc
+  uint32_t DeviceMask(const File& file);
+  void DeviceRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void DeviceWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  Id TerminalOpen(Id inode, uint32_t flags, Outcome* out);
+  void MemfdSecret(const Op& op, Outcome* out);
+  Which WhichOf(const File& file) const { return state_.inodes[file.inode].which; }
+  bool Fasync(const File& file) const;
+  bool NoOtherDoor(const Op& op, Outcome* out);
+
+  // announce.cc
+  void Change(const Op& op, Outcome* out);
+  Announced& AnnouncedBy(const File& file);
+  Id AnnouncerOpen(Id inode, uint32_t flags, Outcome* out);
+  void AnnouncerWait(const File& file, Queues* queues) { (*queues)[0] = &AnnouncedBy(file).queue; }
+  uint32_t AnnouncerMask(const File& file);
+
+  // netlink.cc
+  void NetlinkCreate(int32_t type, uint32_t flags, Outcome* out);
+  void NetlinkWait(const File& file, Queues* queues) { (*queues)[0] = &state_.netlinks[file.object].queue; }
+  uint32_t NetlinkMask(const File& file);
+  void NetlinkRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void NetlinkWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  void NetlinkSend(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void NetlinkRecv(const File& file, Memory memory, int64_t n, uint32_t flags, Outcome* out);
+  void NetlinkRequest(const Op& op, Outcome* out);
+  bool NetlinkSendTo(const File& file, Memory memory, int64_t n, uint32_t flags, bool zeros, Outcome* out);
+  void NetlinkAnswer(Id socket, int64_t bytes);
+  void NetlinkQueue(Id socket, NetlinkMessage message);
+  bool NetlinkFull(const Netlink& s) const;
+  Errno TakeNetlinkError(Netlink& s);
+  void NetlinkDrop(Netlink& s);
+  void NetlinkBind(const File& file, Outcome* out);
+  void NetlinkConnect(const File& file, int32_t to, Outcome* out);
+  void NetlinkShutdown(const File& file, int32_t how, Outcome* out);
+  void NetlinkListen(const File& file, int32_t backlog, Outcome* out);
+  void NetlinkAccept(const File& file, uint32_t flags, Outcome* out);
+  void NetlinkGetsockopt(const File& file, int32_t option, Outcome* out);
+  void NetlinkSetsockopt(const File& file, int32_t option, int32_t value, Outcome* out);
+  void NetlinkRelease(const File& file);
 
   // unix.cc
   void SocketPair(const Op& op, Outcome* out);

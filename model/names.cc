@@ -28,6 +28,7 @@ std::string Base(Call call, size_t out) {
     case Call::kTimerfdCreate:
       return "t";
     case Call::kMemfdCreate:
+    case Call::kMemfdSecret:
       return "m";
     case Call::kOpen:
     case Call::kFifo:

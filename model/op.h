@@ -49,7 +49,7 @@ enum class Call : uint8_t {
   kTimerfdSettime,  // timerfd_settime(0 fd, 1 flags, {2 sec, 3 nsec} [, {4 interval sec, 5 interval nsec}])
   kTimerfdTicks,    // timerfd_ticks(0 fd, 1 ticks): ioctl(TFD_IOC_SET_TICKS)
   kMemfdCreate,     // memfd_create(0 flags)
-  kOpen,            // open(0 which, 1 flags): which of a few files that exist on every Linux (enum Which)
+  kOpen,            // open(0 which, 1 flags): which of a few files (enum Which)
   kPrlimit,         // prlimit(NOFILE, 0 n): numbers below n may be opened
   kWatches,         // watches(0 n): n more watches fit under fs.epoll.max_user_watches
   kTimerfdGettime,  // timerfd_gettime(0 fd) = 0, interval seconds, nanoseconds
@@ -88,8 +88,11 @@ enum class Call : uint8_t {
   kExecve,          // execve(): it becomes another program
   kSpliceAt,        // splice_at(0 in, [1 memory,] {2 offset}, 3 out, [4 memory,] {5 offset}, 6 n, 7 flags) = n, offsets
   kSendfileAt,      // sendfile_at(0 out, 1 in, [2 memory,] {3 offset}, 4 n) = n, offset
+  kMemfdSecret,     // memfd_secret(0 flags)
+  kChange,          // change(0 which): what a file in /proc tells changes, the mounts or the domain name (enum Which)
+  kNlRequest,       // nl_request(0 fd, 1 what): one message to rtnetlink is sent (enum Request)
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kSendfileAt) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kNlRequest) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -286,8 +289,44 @@ void MapFds(Op& op, F f) {
 // How many processes there may be.
 inline constexpr uint8_t kProcesses = 2;
 
-// The files that open() can name.
-enum class Which : uint8_t { kRegular, kDirectory, kNull };
+// What can be asked of rtnetlink.
+enum class Request : uint8_t {
+  kNothing,      // NLMSG_NOOP
+  kAcknowledge,  // NLMSG_NOOP with NLM_F_ACK
+  kUnknown,      // a type that there is none of
+  kDump,         // RTM_GETLINK with NLM_F_DUMP: the loopback interface, and an end
+};
+
+// The files that open() can name. Order is the binary form's: append only.
+enum class Which : uint8_t {
+  kRegular,
+  kDirectory,
+  kNull,
+  // Those before exist on every Linux; where one of these does not, the target says so.
+  kZero,
+  kFull,
+  kUrandom,
+  kRandom,
+  kNamespace,    // /proc/thread-self/ns/net
+  kStatus,       // /proc/thread-self/status
+  kUserfaultfd,  // the device, not what userfaultfd(2) returns
+  kStat,         // /proc/stat
+  kSysctl,       // /proc/sys/kernel/ostype
+  kPressure,     // /proc/pressure/cpu
+  kAttribute,    // /sys/kernel/fscaps: a digit and a newline
+  kFuse,         // attached to nothing
+  kTun,          // attached to nothing
+  kTerminal,     // /dev/tty, where there is none
+  kMounts,       // /proc/self/mounts of a mount namespace of one's own
+  kMountinfo,    // the same in other words
+  kDomainName,   // /proc/sys/kernel/domainname
+};
+inline constexpr size_t kWhich = static_cast<size_t>(Which::kDomainName) + 1;
+// May it be opened for writing?
+constexpr bool OpensForWriting(Which which) {
+  return which == Which::kNull || which == Which::kZero || which == Which::kFull || which == Which::kFuse ||
+         which == Which::kTun;
+}
 
 }  // namespace pollux
 

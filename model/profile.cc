@@ -34,6 +34,7 @@ constexpr Era kEras[] = {
     {Quirk::kEventfdWriteLong, 0, R(6, 9)},
     {Quirk::kUnixPeerFirst, 0, R(6, 14)},
     {Quirk::kUnixEmptyCounts, 0, R(6, 16), R(5, 15)},
+    {Quirk::kNetlinkFullLate, 0, R(6, 16), R(5, 4)},
     {Quirk::kUnixOobEarly, R(5, 15), R(6, 1)},
     {Quirk::kUnixOobEarly, R(6, 2), R(6, 12)},
     {Quirk::kUnixOobReadEnds, R(6, 1), R(6, 2)},
@@ -103,6 +104,7 @@ void EachFact(Facts& facts, F f) {
   f("unix.stream-linear", facts.unix_stream_linear);
   f("unix.message-linear", facts.unix_message_linear);
   f("unix.message-paged", facts.unix_message_paged);
+  f("netlink.charge", facts.netlink_charge);
   f("pm-sleep", facts.pm_sleep);
   f("busy-poll", facts.busy_poll);
   f("net-admin", facts.net_admin);

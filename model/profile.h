@@ -73,6 +73,7 @@ struct Facts {
   int64_t unix_stream_linear = 3776;    // a stream buffer uses pages beyond so many bytes
   int64_t unix_message_linear = 16064;  // a datagram or seqpacket message does beyond so many,
   int64_t unix_message_paged = 69632;   // but no more bytes of pages than these (MAX_SKB_FRAGS)
+  int64_t netlink_charge = 832;         // what a short netlink message is charged
   // Capabilities that are visible in results.
   bool pm_sleep = false;      // EPOLLWAKEUP is kept (CONFIG_PM_SLEEP and CAP_BLOCK_SUSPEND)
   bool busy_poll = true;      // CONFIG_NET_RX_BUSY_POLL: EPIOC*PARAMS exist

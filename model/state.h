@@ -137,6 +137,13 @@ enum class FileType : uint8_t {
   kPerf,
   kTcp,
   kUdp,
+  kDevice,     // opened by name, without a poll operation
+  kOpaque,     // opened by name, with nothing to read either
+  kSecret,     // memfd_secret(2)
+  kTerminal,   // of a process that has none
+  kConstant,   // opened by name; nobody is ever notified
+  kAnnounces,  // tells of changes of a namespace
+  kNetlink,
   kCount,
 };
 
@@ -155,10 +162,11 @@ struct File {
 // What open files and O_PATH descriptors have in common that were opened from one another.
 struct Inode {
   FileType type = FileType::kNone;
-  int32_t refs = 0;   // files, those opened with O_PATH too
-  bool fifo = false;  // a FIFO in a file system, not an anonymous pipe
-  Id object = kNil;   // its pipe, while that is open
-  int64_t size = 0;   // of a memfd or a regular file
+  int32_t refs = 0;               // files, those opened with O_PATH too
+  bool fifo = false;              // a FIFO in a file system, not an anonymous pipe
+  Id object = kNil;               // its pipe, while that is open
+  int64_t size = 0;               // of a memfd or a regular file
+  Which which = Which::kRegular;  // of what open() has named
 };
 
 // One ring slot of a pipe.
@@ -280,9 +288,41 @@ struct Inet {
 };
 using InetList = ListOps<Inet, &Inet::in_pending>;
 
-// A file without readiness: where reads and writes go on.
+// A message in a netlink socket's receive queue.
+struct NetlinkMessage {
+  Hook in_socket;
+  int64_t bytes = 0;   // -1: a part of a dump, nobody knows how long
+  int64_t charge = 0;  // of what has a known one
+  bool zeros = false;  // else it begins with a header
+};
+using NetlinkList = ListOps<NetlinkMessage, &NetlinkMessage::in_socket>;
+
+// A netlink socket: NETLINK_ROUTE, in a network namespace whose one interface is loopback.
+struct Netlink {
+  uint32_t address = 0;    // port id; 0: none yet
+  uint32_t to = 0;         // whom it sends to; 0: the kernel
+  bool connected = false;  // and hears from nobody else
+  Errno error = kOK;       // sk_err
+  bool congested = false;  // it has lost an answer, and not read all since (NETLINK_S_CONGESTED)
+  bool dumping = false;    // a dump has not come to its end (cb_running)
+  uint32_t parts = 0;      // of dumps that are queued
+  int64_t used = 0;        // sk_rmem_alloc, without those
+  int64_t send_buffer = 0, receive_buffer = 0;
+  int32_t lowat = 1, linger = -1;
+  List messages, queue;
+};
+
+// A file that lives nowhere else: where reads and writes go on, and what it has seen.
 struct Plain {
   int64_t position = 0;
+  bool read = false;     // of an attribute in /sys: it has been read
+  uint64_t changes = 0;  // of a file that announces: those that its last poll knew of
+};
+
+// What files in /proc announce: the mounts of a namespace, the domain name. All their open files wait on one queue.
+struct Announced {
+  uint64_t changes = 0;
+  List queue;
 };
 
 // --- epoll ---------------------------------------------------------------------------------------------------------
@@ -362,6 +402,10 @@ struct State : Process {
   Table<Message> messages;
   Table<Plain> plains;
   Table<Inet> inets;
+  Announced mounts, domain_name;
+  Table<Netlink> netlinks;
+  Table<NetlinkMessage> netlink_messages;
+  uint32_t netlink_addresses = 0;          // so far
   uint64_t inet_addresses = 0;             // so far
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
@@ -379,6 +423,8 @@ struct State : Process {
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
     inets.Clear(), inet_addresses = 0;
+    mounts = domain_name = {};
+    netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 0;
   }
 };
 

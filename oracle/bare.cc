@@ -71,7 +71,7 @@ Op Prompt(Op op) {
 
 }  // namespace
 
-Bare::Bare(Exec* exec, std::span<const Op> ops) : ring_(exec->ring()) {
+Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring()) {
   // What the ops did, hence the numbers that names stand for and the ops that are no calls.
   exec->Reset();
   Bindings bindings;
@@ -122,6 +122,9 @@ void Bare::AddOp(Exec* exec, const Op& op) {
         return AddFdinfo(op.fd(0).number());
       case Call::kFifo:
         return AddFifo(exec->NewFifo(), op.u32(0));
+      case Call::kChange:
+        Add(kChanges, static_cast<long>(op.arg[0]));
+        return;
       case Call::kUringEpollCtl:
         number = kRingCtl;
         break;
@@ -143,7 +146,8 @@ long Bare::Add(long number, long a, long b, long c, long d, long e, long f) {
 }
 
 // The ring's answers are -errno; here as a system call's.
-long Bare::MakeByRing(const Flat& f) const {
+long Bare::MakeElsewhere(const Flat& f) const {
+  if (f.number == kChanges) return exec_->Change(static_cast<Which>(f.arg[0])) == nullptr ? 0 : -1;
   bool blocked = false;
   const int epfd = static_cast<int>(f.arg[0]);
   const long result =

@@ -44,20 +44,21 @@ class Bare {
     long number;
     long arg[6];
   };
-  // Numbers of what an io_uring does, beside those of system calls.
-  static constexpr long kRingCtl = -2, kRingWait = -3;
+  // Numbers of what an io_uring or an Announcer does, beside those of system calls.
+  static constexpr long kRingCtl = -2, kRingWait = -3, kChanges = -4;
   long Make(const Flat& f) const {
     if (f.number < 0) [[unlikely]]
-      return MakeByRing(f);
+      return MakeElsewhere(f);
     return syscall(f.number, f.arg[0], f.arg[1], f.arg[2], f.arg[3], f.arg[4], f.arg[5]);
   }
-  long MakeByRing(const Flat& f) const;
+  long MakeElsewhere(const Flat& f) const;
   long Add(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0);
   void AddOp(Exec* exec, const Op& op);
   void AddFdinfo(int fd);
   void AddFifo(const std::string& path, long flags);
   long Text(std::string s);
 
+  Exec* exec_;
   Uring* ring_;
   size_t ops_ = 0;
   std::vector<Flat> flat_;

@@ -38,6 +38,7 @@ bool MaySleepOutsideWait(Call call) {
     case Call::kSendfile:
     case Call::kSpliceAt:
     case Call::kSendfileAt:
+    case Call::kNlRequest:
       return true;
     default:
       return false;

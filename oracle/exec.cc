@@ -99,6 +99,7 @@ const char* Exec::TakeTable() {
     break;
   }
   CloseFrom3();
+  named_.Probe();
   limit_ = original_limit_.rlim_cur;
   uring_ = Uring::Open();
   if (!SetLimit(kTraceLimit)) return "cannot set RLIMIT_NOFILE to 1024";
@@ -131,6 +132,7 @@ void Exec::Reset() {
   const bool inet = loopback_.busy();
   if (inet) [[unlikely]]
     loopback_.Reset();
+  announcer_.Reset();
   // It was the first to keep this thread where it is, if it did.
   if (!loopback_.busy()) second_.Unpin();
   syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
@@ -167,6 +169,9 @@ void Exec::Compact() {
 void Exec::Run(const Op& op, Outcome* out) {
   if (const char* why = Refused(op)) [[unlikely]]
     return Skip(why, out);
+  if (op.call == Call::kOpen) [[unlikely]] {
+    if (const char* why = BeforeOpen(op)) return Skip(why, out);
+  }
   by_second_ = op.process != 0;
   if (by_second_ && !second_.alive()) [[unlikely]]
     return out->Error(kESRCH);
@@ -178,6 +183,10 @@ void Exec::Run(const Op& op, Outcome* out) {
     }
     if (op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve) return RunProcess(op, out);
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
+    if (op.call == Call::kChange) {
+      const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
+      return why != nullptr ? Skip(why, out) : out->Value(0);
+    }
     return Skip("no quota here", out);
   }
   if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
@@ -185,7 +194,8 @@ void Exec::Run(const Op& op, Outcome* out) {
     return Skip("above the hard limit of RLIMIT_NOFILE", out);
   }
   const bool inet = op.call == Call::kSocket && op.num(0) == AF_INET;
-  if (inet && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
+  const bool netlink = op.call == Call::kSocket && op.num(0) == AF_NETLINK;
+  if ((inet || netlink) && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
   bool blocked = false, died = false;
   const long result = InvokeMarked(*call_, &blocked, &died);
   if (loopback_.active() || inet) [[unlikely]] {
@@ -216,6 +226,13 @@ void Exec::RunProcess(const Op& op, Outcome* out) {
   out->Value(0);
 }
 
+// Can this file be opened, and does it stand where it must?
+const char* Exec::BeforeOpen(const Op& op) {
+  const Which which = static_cast<Which>(op.arg[0]);
+  if (const char* why = named_.Lacks(op.arg[0])) return why;
+  return which >= Which::kMounts ? announcer_.Prepare(which) : nullptr;
+}
+
 void Exec::RunUring(const Op& op, Outcome* out) {
   if (uring_ == nullptr) return Skip("no io_uring here", out);
   out->Clear();
@@ -235,7 +252,7 @@ void Exec::RunUring(const Op& op, Outcome* out) {
 
 // What INET sockets need beside the call that has just returned; or why its outcome tells nothing.
 const char* Exec::OnLoopback(const Op& op, long result) {
-  if (op.call == Call::kSocket && result == -EAFNOSUPPORT) return "no INET sockets";
+  if (op.call == Call::kSocket && result == -EAFNOSUPPORT) return "the kernel has no such sockets";
   if (result == -EADDRINUSE || result == -EADDRNOTAVAIL) return "no port is free";
   // The second process's numbers are not followed.
   if (by_second_ ? Loopback::Sends(op.call) : !loopback_.Done(op, result)) [[unlikely]]

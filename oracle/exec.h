@@ -17,7 +17,9 @@
 #ifndef POLLUX_ORACLE_EXEC_H_
 #define POLLUX_ORACLE_EXEC_H_
 
+#include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <linux/rtnetlink.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
@@ -36,8 +38,10 @@
 
 #include "model/op.h"
 #include "model/trace.h"
+#include "oracle/announcer.h"
 #include "oracle/fifo_room.h"
 #include "oracle/loopback.h"
+#include "oracle/named_files.h"
 #include "oracle/numbers.h"
 #include "oracle/second_process.h"
 #include "oracle/unmapper.h"
@@ -107,6 +111,10 @@ struct SystemCall {
       alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     } message;
     uffdio_api uffdio;
+    struct {
+      nlmsghdr header;
+      ifinfomsg interface;
+    } request;
     perf_event_attr perf;
     char path[48];
   };
@@ -139,7 +147,7 @@ class Exec {
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 
-  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, fork; io_uring's, with the
+  // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, change, fork; io_uring's, with the
   // arguments of the call that it stands for). Pointers go into *call, which must stay where it is, and into this
   // Exec's buffers; structs that stand in faulting or read-only memory share one place.
   bool Prepare(const Op& op, SystemCall* call);
@@ -152,9 +160,11 @@ class Exec {
   Uring* ring() const { return uring_.get(); }
   const std::vector<int>& streams() const { return loopback_.streams(); }
   std::string NewFifo() const { return fifos_.Path(); }
+  const char* Change(Which which) { return announcer_.Change(which); }
 
-  // Was something that this trace has sent delivered out of turn (Loopback::Deferred)?
-  bool Deferred() const { return loopback_.Deferred(); }
+  // Was something that this trace has sent delivered out of turn (Loopback::Deferred), or did somebody else change what
+  // it watches (Announcer::Disturbed)?
+  bool Deferred() { return loopback_.Deferred() || announcer_.Disturbed(); }
 
   // The signal with which a Watcher interrupts a call.
   static int PokeSignal();
@@ -184,6 +194,7 @@ class Exec {
   void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
   const char* OnLoopback(const Op& op, long result);
   void SettleLoopback();
+  const char* BeforeOpen(const Op& op);
   void Fdinfo(int fd, Outcome* out);
   void CallersPath(char* out, const char* directory, int fd) const;
   long OpenFdinfo(int fd);
@@ -221,6 +232,8 @@ class Exec {
   bool lost_timers_ = false;           // one may have come with a message: under an unknown number
   FifoRoom fifos_;
   Loopback loopback_;
+  NamedFiles named_;
+  Announcer announcer_;
 };
 
 }  // namespace pollux

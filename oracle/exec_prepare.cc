@@ -24,16 +24,19 @@ constexpr uint32_t NativeFlags(uint32_t flags) {
 }
 static_assert(O_CLOEXEC == kOCloexec && O_NONBLOCK == kONonblock && O_APPEND == kOAppend && O_PATH == kOPath);
 
-const char* PathOf(uint64_t which) {
-  switch (static_cast<Which>(which)) {
-    case Which::kRegular:
-      return "/proc/self/exe";
-    case Which::kDirectory:
-      return "/";
-    case Which::kNull:
-      break;
-  }
-  return "/dev/null";
+constexpr long kMemfdSecret = 447;  // where it exists
+
+// A message to rtnetlink; its size.
+size_t RequestOf(Request what, nlmsghdr* header, ifinfomsg* interface) {
+  constexpr uint16_t kUnknownType = 0xff0;
+  *header = {}, *interface = {};
+  header->nlmsg_flags = NLM_F_REQUEST;
+  header->nlmsg_type = what == Request::kUnknown ? kUnknownType : what == Request::kDump ? RTM_GETLINK : NLMSG_NOOP;
+  if (what == Request::kAcknowledge) header->nlmsg_flags |= NLM_F_ACK;
+  if (what == Request::kDump) header->nlmsg_flags |= NLM_F_DUMP;
+  const bool bare = header->nlmsg_type == NLMSG_NOOP;
+  header->nlmsg_len = static_cast<uint32_t>(bare ? sizeof *header : NLMSG_LENGTH(sizeof *interface));
+  return header->nlmsg_len;
 }
 
 }  // namespace
@@ -45,6 +48,7 @@ socklen_t Exec::AnyAddress(int fd, SystemCall* call) {
   getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
   std::memset(&call->address, 0, sizeof call->address);
   call->address.ss_family = static_cast<sa_family_t>(family);
+  if (family == AF_NETLINK) return sizeof(sockaddr_nl);
   if (family != AF_INET) return sizeof call->address.ss_family;
   sockaddr_in loopback = {};
   loopback.sin_family = AF_INET;
@@ -244,6 +248,10 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kSend:
       return set(SYS_sendto, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], &c->word)),
                  static_cast<long>(op.arg[2]), op.u32(4));
+    case Call::kNlRequest: {
+      const size_t size = RequestOf(static_cast<Request>(op.arg[1]), &c->request.header, &c->request.interface);
+      return set(SYS_sendto, fd, address(&c->request), static_cast<long>(size), 0);
+    }
     case Call::kShutdown:
       return set(SYS_shutdown, fd, op.num(1));
     case Call::kPipe2:
@@ -280,8 +288,13 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       return set(SYS_ioctl, fd, kTfdIocSetTicks, address(&c->word));
     case Call::kMemfdCreate:
       return set(SYS_memfd_create, address("pollux"), op.u32(0));
-    case Call::kOpen:
-      return set(SYS_openat, AT_FDCWD, address(PathOf(op.arg[0])), NativeFlags(op.u32(1)));
+    case Call::kOpen: {
+      // Those of another thread have names that were not there when a second process began.
+      const Which which = static_cast<Which>(op.arg[0]);
+      const char* path = announcer_.PathOf(which);
+      if (which >= Which::kMounts) path = std::strncpy(c->path, path, sizeof c->path - 1);
+      return set(SYS_openat, AT_FDCWD, address(path), NativeFlags(op.u32(1)));
+    }
     case Call::kPrlimit:
       c->limit = {static_cast<rlim_t>(op.num(0)), original_limit_.rlim_max};
       return set(SYS_prlimit64, 0, RLIMIT_NOFILE, address(&c->limit), 0);
@@ -325,9 +338,12 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kReopen:
       ThreadPath(c->path, "/proc/thread-self/fd/", static_cast<int>(fd));
       return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
+    case Call::kMemfdSecret:
+      return set(kMemfdSecret, op.u32(0));
     case Call::kFdinfo:
     case Call::kWatches:
     case Call::kFifo:
+    case Call::kChange:
       return false;
     case Call::kUringEpollCtl:
       c->event.events = op.u32(4);

@@ -23,6 +23,8 @@ constexpr std::string_view kIncludes = R"(
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <linux/perf_event.h>
@@ -38,6 +40,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -269,7 +272,9 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
 
   const bool c = as == ExportAs::kC;
   if (two && !c) body = "  GTEST_SKIP() << \"two processes are for a program of its own\";\n";
-  std::string functions = Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : ""), as);
+  const bool changes = Mentions(body, "change_mounts") || Mentions(body, "change_domainname");
+  std::string functions =
+      Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : "") + (changes ? " own_namespaces " : ""), as);
   const bool arena = Mentions(functions + body, "arena"), ring = Mentions(body, "RUN_URING"),
              user = Mentions(body, "watches");
   std::string program =
@@ -290,6 +295,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     } else {
       program += "\nint main(void) {\n  start();\n";
     }
+    if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";
@@ -297,6 +303,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   } else {
     program.append(kStartGtest);
     program += "\nTEST(Pollux, " + TestName(name) + ") {\n  RunAlone([] {\n";
+    if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";

@@ -7,6 +7,7 @@
 
 #include "model/abi.h"
 #include "model/text.h"
+#include "oracle/named_files.h"
 
 namespace pollux {
 
@@ -58,6 +59,9 @@ class Body {
         return Poll();
       case Call::kFifo:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", fifo(" + Int(0) + "));\n";
+      case Call::kChange:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", " +
+               (op_.arg[0] == static_cast<uint64_t>(Which::kMounts) ? "change_mounts" : "change_domainname") + "());\n";
       case Call::kSelect:
         return Select();
       default:
@@ -340,6 +344,11 @@ class Body {
         return "SYS_eventfd2, " + std::to_string(op_.u32(0)) + "U, " + Int(1);
       case Call::kSocketpair:
         return "SYS_socketpair, AF_UNIX, " + Int(0) + " | " + Int(1) + ", 0, pair";
+      case Call::kNlRequest: {
+        const bool bare = op_.arg[1] <= static_cast<uint64_t>(Request::kAcknowledge);
+        return "SYS_sendto, " + Fd(0) + ", nl_request(" + std::to_string(op_.arg[1]) + "), " + (bare ? "16" : "32") +
+               ", 0, NULL, 0";
+      }
       case Call::kTimerfdCreate:
         return "SYS_timerfd_create, " + Int(0) + ", " + Int(1);
       case Call::kTimerfdSettime:
@@ -355,14 +364,12 @@ class Body {
         return "SYS_timerfd_gettime, " + Fd(0) + ", timer(0, 0, 0, 0)";
       case Call::kTimerfdTicks:
         return "SYS_ioctl, " + Fd(0) + ", SET_TICKS, word(" + Hex(op_.arg[1]) + ")";
+      case Call::kMemfdSecret:
+        return "447 /* memfd_secret */, " + Int(0);
       case Call::kMemfdCreate:
         return "SYS_memfd_create, \"pollux\", " + Int(0);
-      case Call::kOpen: {
-        const char* path = op_.arg[0] == static_cast<uint64_t>(Which::kRegular)     ? "\"/proc/self/exe\""
-                           : op_.arg[0] == static_cast<uint64_t>(Which::kDirectory) ? "\"/\""
-                                                                                    : "\"/dev/null\"";
-        return std::string("SYS_openat, AT_FDCWD, ") + path + ", " + Int(1);
-      }
+      case Call::kOpen:
+        return std::string("SYS_openat, AT_FDCWD, \"") + NamedFiles::PathOf(op_.arg[0]) + "\", " + Int(1);
       case Call::kReopen:
         return "SYS_openat, AT_FDCWD, fd_path(" + Fd(0) + "), " + Int(1);
       case Call::kPrlimit:

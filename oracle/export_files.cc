@@ -170,6 +170,27 @@ static const char *fd_path(int fd) {
 }
 )",
      ""},
+    {"own_namespaces", R"(
+/* What changes must be nobody else's. Needs root. */
+static void own_namespaces(void) {
+  if (unshare(CLONE_NEWNS | CLONE_NEWUTS) != 0) exit(2);
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) exit(2);
+}
+)",
+     ""},
+    {"change_mounts", R"(
+static long change_mounts(void) {
+  static int there;
+  there = !there;
+  if (!there) return result_of(umount("/proc/fs"));
+  return result_of(mount("pollux", "/proc/fs", "tmpfs", 0, NULL));
+}
+)",
+     ""},
+    {"change_domainname", R"(
+static long change_domainname(void) { return result_of(setdomainname("pollux", 6)); }
+)",
+     ""},
     {"fifo", R"(
 /* A FIFO without a name, in a file system that is mounted nowhere, opened with O_PATH. Needs root. */
 static long fifo(int flags) {

@@ -12,6 +12,21 @@ static void settle(void) { usleep(250000); }
 )",
      ""},
     {"sock_name", "\nstatic struct sockaddr_storage sock_name;\nstatic socklen_t sock_name_size;\n", ""},
+    {"nl_request", R"(
+/* A message to rtnetlink: a no-op, one to acknowledge, an unknown type, a dump of all links. */
+static const void *nl_request(int what) {
+  static struct {
+    struct nlmsghdr header;
+    struct ifinfomsg interface;
+  } request;
+  memset(&request, 0, sizeof request);
+  request.header.nlmsg_len = what < 2 ? 16 : 32;
+  request.header.nlmsg_type = what < 2 ? NLMSG_NOOP : what == 2 ? 0xff0 : RTM_GETLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | (what == 1 ? NLM_F_ACK : what == 3 ? NLM_F_DUMP : 0);
+  return &request;
+}
+)",
+     ""},
     {"anywhere", R"(
 /* An address at which the kernel chooses the rest. */
 static void anywhere(int fd) {
@@ -21,6 +36,7 @@ static void anywhere(int fd) {
   memset(&sock_name, 0, sizeof sock_name);
   sock_name.ss_family = (sa_family_t)family;
   sock_name_size = sizeof sock_name.ss_family;
+  if (family == AF_NETLINK) sock_name_size = sizeof(struct sockaddr_nl);
   if (family == AF_INET) {
     struct sockaddr_in loopback;
     memset(&loopback, 0, sizeof loopback);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -192,6 +193,25 @@ void MeasureUnix(Facts* facts) {
 
 // --- Configuration ---------------------------------------------------------------------------------------------------
 
+// What a message that a netlink socket sends to itself is charged.
+void MeasureNetlink(Facts* facts) {
+  const Descriptor s(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  sockaddr_nl self = {};
+  self.nl_family = AF_NETLINK;
+  socklen_t size = sizeof self;
+  auto* address = reinterpret_cast<sockaddr*>(&self);
+  if (s < 0 || bind(s, address, size) != 0 || getsockname(s, address, &size) != 0) return;
+  nlmsghdr request = {.nlmsg_len = sizeof(nlmsghdr),
+                      .nlmsg_type = NLMSG_NOOP,
+                      .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+                      .nlmsg_seq = 1,
+                      .nlmsg_pid = 0};
+  uint32_t memory[16] = {};  // SK_MEMINFO_*: the first is what is charged to the receiver
+  socklen_t length = sizeof memory;
+  if (send(s, &request, sizeof request, 0) < 0) return;
+  if (getsockopt(s, SOL_SOCKET, SO_MEMINFO, memory, &length) == 0 && memory[0] > 0) facts->netlink_charge = memory[0];
+}
+
 void MeasureEpoll(Facts* facts) {
   const Descriptor epoll(epoll_create1(EPOLL_CLOEXEC)), counter(eventfd(0, EFD_CLOEXEC));
   epoll_event event = {.events = EPOLLIN | EPOLLWAKEUP, .data = {}};
@@ -246,6 +266,7 @@ Facts MeasureFacts() {
   Facts facts;
   MeasurePipes(&facts);
   MeasureUnix(&facts);
+  MeasureNetlink(&facts);
   MeasureEpoll(&facts);
   MeasureTimerfd(&facts);
   MeasureDirectIo(&facts);

@@ -28,7 +28,7 @@ namespace {
 constexpr unsigned kMostSockets = 10000;  // in one namespace: ports and TIME_WAITs end
 constexpr int kInARow = 3;                // SYN, SYN-ACK and ACK follow one another
 constexpr int kMostProbes = 64;
-constexpr const char* kNone = "INET sockets need a network namespace of their own";
+constexpr const char* kNone = "INET and netlink sockets need a network namespace of their own";
 
 // RTM_NEWROUTE: a local route as the kernel makes it, with the metric `quickack 1`.
 struct RouteMessage {

@@ -47,6 +47,8 @@ const std::vector<Mistake>& UnixMistakes();
 const std::vector<Mistake>& DoorMistakes();
 const std::vector<Mistake>& InetMistakes();
 const std::vector<Mistake>& ProcessMistakes();
+const std::vector<Mistake>& NamedMistakes();
+const std::vector<Mistake>& NetlinkMistakes();
 
 }  // namespace pollux
 

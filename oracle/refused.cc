@@ -63,7 +63,7 @@ const char* Refused(const Op& op) {
         return "an open flag outside the language";
       }
       if (op.call == Call::kReopen) return nullptr;  // a running program's file cannot be opened for writing
-      return (flags & 3) != kORdonly && op.arg[0] != static_cast<uint64_t>(Which::kNull)
+      return (flags & 3) != kORdonly && !OpensForWriting(static_cast<Which>(op.arg[0]))
                  ? "a real file is not opened for writing"
                  : nullptr;
     }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "fuzz/generator.h"
+#include "fuzz/ops.h"
 #include "fuzz/random.h"
 #include "model/text.h"
 #include "oracle/checker.h"
@@ -27,9 +28,38 @@ void NeverBlock(std::vector<Op>* ops) {
 
 namespace {
 
+bool Consumes(const Model& model, int32_t number) {
+  return Model::PollConsumes(model.state().files[model.FileAt(number)].type);
+}
+
 void OwnData(std::vector<Op>* ops) {
   for (size_t i = 0; i < ops->size(); ++i) {
     if (SetsItem((*ops)[i])) (*ops)[i].arg[5] = i + 1;
+  }
+}
+
+// A poll of some files takes what it finds, so that it matters to a law how often its own ops poll. Whatever there is
+// to take is taken at the end of the trace, by polling each of them; those that no number names are not sent away.
+void Take(std::vector<Op>* ops) {
+  Model model(NewestProfile());
+  std::vector<bool> drop(ops->size());
+  Bindings bindings;
+  Outcome out;
+  for (size_t i = 0; i < ops->size(); ++i) {
+    const Op op = bindings.Resolve((*ops)[i]);
+    drop[i] = op.call == Call::kSendfd && Consumes(model, op.num(1));
+    if (!drop[i]) model.Run(op, &out);
+    bindings.Bind((*ops)[i], out);
+  }
+  if (std::find(drop.begin(), drop.end(), true) != drop.end()) {
+    *ops = WithoutOps(*ops, drop);
+    NeverBlock(ops);
+    OwnData(ops);
+    model.Reset();
+    Simulate(&model, *ops);
+  }
+  for (int32_t n = 3; n < static_cast<int32_t>(model.state().fds.size()); ++n) {
+    if (Consumes(model, n)) ops->push_back(ops::Poll({{Fd::Literal(n), kIn}}));
   }
 }
 
@@ -48,6 +78,7 @@ std::vector<Op> Draw(uint64_t seed) {
   ops = WithoutOps(ops, drop);
   NeverBlock(&ops);
   OwnData(&ops);
+  Take(&ops);
   return ops;
 }
 
@@ -62,6 +93,7 @@ rc::Seq<Drawn> Shorter(const Drawn& drawn) {
       all.push_back({WithoutOps(drawn.ops, drop)});
       NeverBlock(&all.back().ops);
       OwnData(&all.back().ops);
+      Take(&all.back().ops);
     }
   }
   return rc::seq::fromContainer(std::move(all));
@@ -127,7 +159,7 @@ std::vector<OpenFile> OpenAtEnd(const std::vector<Op>& ops) {
     const Id file = s.fds[n].file;
     if (file == kNil) continue;
     const FileType type = s.files[file].type;
-    open.push_back({static_cast<int32_t>(n), type == FileType::kEpoll, type >= FileType::kEpoll, file, type});
+    open.push_back({static_cast<int32_t>(n), type == FileType::kEpoll, Model::Pollable(type), file, type});
   }
   return open;
 }

@@ -23,7 +23,8 @@
 namespace pollux {
 
 // A trace of the generator that no op of blocks; every ADD and MOD has data of its own, its index + 1. Resource limits
-// stay as they are, and there is one process. Shrinks by taking ops out.
+// stay as they are, and there is one process. At its end no poll takes anything away any more. Shrinks by taking ops
+// out.
 struct Drawn {
   std::vector<Op> ops;
 };

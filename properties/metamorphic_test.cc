@@ -433,7 +433,8 @@ RC_GTEST_PROP(Metamorphic, ModDoesNotMove, (const Drawn& drawn)) {
 // Calls about one more number of a file, or about an item under a number that was closed.
 bool NumbersMatter(Call call) { return call == Call::kDup || call == Call::kRecvfd || call == Call::kKcmpTfd; }
 
-// The trace without what reaches outside it or depends on its numbers: literal operands, ranges, chosen numbers, names
+// The trace without what reaches outside it or depends on its numbers: changes that all are
+// told of, literal operands, ranges, chosen numbers, names
 // whose number may be another file's by now, and further numbers of a file that may be one under which it is
 // registered.
 std::vector<Op> Secluded(const std::vector<Op>& ops) {
@@ -441,8 +442,8 @@ std::vector<Op> Secluded(const std::vector<Op>& ops) {
   std::set<std::pair<uint32_t, uint32_t>> closed;
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
-    bool out = op.call == Call::kCloseRange || op.call == Call::kDup2 || op.call == Call::kDup3 ||
-               op.call == Call::kFdinfo || (NumbersMatter(op.call) && !closed.empty()) ||
+    bool out = op.call == Call::kChange || op.call == Call::kCloseRange || op.call == Call::kDup2 ||
+               op.call == Call::kDup3 || op.call == Call::kFdinfo || (NumbersMatter(op.call) && !closed.empty()) ||
                (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
     Op operands = op;
     MapFds(operands, [&](Fd fd) {

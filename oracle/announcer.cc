@@ -1,0 +1,181 @@
+#include "oracle/announcer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "oracle/named_files.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+namespace pollux {
+namespace {
+
+constexpr int kOnlyMine = 2;  // CLOSE_RANGE_UNSHARE
+constexpr const char* kNone = "needs namespaces of its own: CAP_SYS_ADMIN";
+constexpr const char* kMountPoint = "/proc/fs";  // every Linux has it
+constexpr int kTries = 2000;                     // milliseconds, for the domain name
+
+}  // namespace
+
+// The thread that the namespaces belong to.
+struct Announcer::Holder {
+  enum Order : int { kNothing, kEnd, kMount, kTake, kGive, kName, kLook };
+  std::atomic<int> order{kNothing};
+  std::atomic<int> answer{-1};  // -1: none yet, 0: no, 1: yes
+  int tid = 0;
+  int name = -1;  // the domain name's file
+  bool read_only = false, disturbed = false;
+  std::thread thread;
+
+  Holder() : thread([this] { Main(); }) { answer.wait(-1); }
+  ~Holder() {
+    if (!thread.joinable()) return;
+    Tell(kEnd);
+    thread.join();
+  }
+  void Tell(Order what) {
+    order.store(what);
+    order.notify_one();
+  }
+  bool Ask(Order what) {
+    answer.store(-1);
+    Tell(what);
+    answer.wait(-1);
+    return answer.load() == 1;
+  }
+  void Answer(bool yes) {
+    order.store(kNothing);
+    answer.store(yes ? 1 : 0);
+    answer.notify_one();
+  }
+
+  bool Unshare() {
+    // Leaves the table that it was born with without ever holding what is open there.
+    if (syscall(SYS_close_range, 3, ~0u, kOnlyMine) != 0) return false;
+    name = open(NamedFiles::PathOf(static_cast<uint64_t>(Which::kDomainName)), O_RDONLY | O_CLOEXEC);
+    return unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0 &&
+           mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           mount("pollux", kMountPoint, "tmpfs", 0, nullptr) == 0;
+  }
+  bool Mount() {
+    read_only = !read_only;
+    return mount(nullptr, kMountPoint, nullptr, MS_REMOUNT | MS_BIND | (read_only ? +MS_RDONLY : 0), nullptr) == 0;
+  }
+  // Has the name changed since the last look?
+  bool Changed() {
+    pollfd p = {name, POLLPRI, 0};
+    return poll(&p, 1, 0) == 1;
+  }
+  bool Take() {
+    int tries = kTries;
+    while (name >= 0 && flock(name, LOCK_EX | LOCK_NB) != 0 && --tries > 0) usleep(1000);
+    if (name < 0 || tries == 0) return false;
+    Changed();
+    disturbed = false;
+    return true;
+  }
+  bool Name() {
+    disturbed |= Changed();
+    const bool set = syscall(SYS_setdomainname, "pollux", 6) == 0;
+    Changed();
+    return set;
+  }
+  void Main() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    tid = static_cast<int>(syscall(SYS_gettid));
+    Answer(Unshare());
+    for (;;) {
+      order.wait(kNothing);
+      switch (order.load()) {
+        case kMount:
+          Answer(Mount());
+          break;
+        case kTake:
+          Answer(Take());
+          break;
+        case kGive:
+          Answer(flock(name, LOCK_UN) == 0);
+          break;
+        case kName:
+          Answer(Name());
+          break;
+        case kLook:
+          disturbed |= Changed();
+          Answer(disturbed);
+          break;
+        case kEnd:
+          if (name >= 0) close(name);
+          return;
+        default:
+          break;
+      }
+    }
+  }
+};
+
+Announcer::Announcer() = default;
+
+Announcer::~Announcer() {
+  if (holder_ != nullptr && process_ != getpid()) holder_->thread.detach();  // the parent's
+}
+
+const char* Announcer::Start() {
+  if (process_ != getpid()) {
+    if (holder_ != nullptr) holder_->thread.detach();  // the parent's
+    process_ = getpid();
+    holder_ = std::make_unique<Holder>();
+    if (holder_->answer.load() != 1) holder_ = nullptr;
+    if (holder_ == nullptr) return kNone;
+    // By number: a second process may open it.
+    const std::string thread = "/proc/" + std::to_string(process_) + "/task/" + std::to_string(holder_->tid);
+    mounts_ = thread + "/mounts", mountinfo_ = thread + "/mountinfo";
+  }
+  return holder_ == nullptr ? kNone : nullptr;
+}
+
+const char* Announcer::TakeName() {
+  if (name_taken_) return nullptr;
+  name_taken_ = holder_->Ask(Holder::kTake);
+  return name_taken_ ? nullptr : "somebody else has the domain name";
+}
+
+const char* Announcer::Prepare(Which which) {
+  const char* why = Start();
+  return why == nullptr && which == Which::kDomainName ? TakeName() : why;
+}
+
+const char* Announcer::PathOf(Which which) const {
+  if (which == Which::kMounts && holder_ != nullptr) return mounts_.c_str();
+  if (which == Which::kMountinfo && holder_ != nullptr) return mountinfo_.c_str();
+  return NamedFiles::PathOf(static_cast<uint64_t>(which));
+}
+
+const char* Announcer::Change(Which which) {
+  if (const char* why = Start()) return why;
+  if (which != Which::kDomainName) return holder_->Ask(Holder::kMount) ? nullptr : kNone;
+  if (const char* why = TakeName()) return why;
+  return holder_->Ask(Holder::kName) ? nullptr : kNone;
+}
+
+void Announcer::Reset() {
+  if (!name_taken_) return;
+  name_taken_ = false;
+  if (process_ == getpid()) holder_->Ask(Holder::kGive);
+}
+
+bool Announcer::Disturbed() { return name_taken_ && holder_->Ask(Holder::kLook); }
+
+}  // namespace pollux
