@@ -170,7 +170,7 @@ void Generator::Spliced() {
         if (r.OneIn(6)) Emit(ops::Close(end[r.Below(4)]));
         break;
       case 9:
-        Emit(AtOffsets(end[0], end[3], other));
+        for (int n = 0; n < 2; ++n) Emit(AtOffsets(end[0], end[3], other));
         break;
       case 10:
         Emit(ops::Read(end[r.OneIn(3) ? 0 : 2], r.OneIn(2) ? 65536 : PipeBytes(&r)));

@@ -12,8 +12,6 @@ namespace {
 
 constexpr int64_t kPage = 4096;
 
-int64_t Unused(const Pipe& p) { return std::max<int64_t>(p.max_slots - static_cast<int64_t>(p.slots.size), 0); }
-
 }  // namespace
 
 // The pipe behind the file, or kNil.

@@ -373,6 +373,8 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kTee, {N(7), N(9), 1, 0}), -kEINVAL);
     EXPECT_EQ(value(Call::kVmsplice, {N(9), kGood, 1, kSpliceNonblock}), -kEBADF);
     EXPECT_EQ(value(Call::kSendfile, {N(9), N(13), 1}), 0);
+    EXPECT_EQ(value(Call::kSpliceAt, {N(7), M(Memory::kNull), 0, N(8), M(Memory::kNull), 0, 1, 0}), -kEINVAL);
+    EXPECT_EQ(value(Call::kSendfileAt, {N(9), N(13), kGood, 0, 1}), 0);
     EXPECT_EQ(value(Call::kKcmpFile, {N(9), N(10)}), 1);
     EXPECT_EQ(value(Call::kKcmpTfd, {N(9), N(3), N(4), kGood, 1}), -kENOENT);
     if (value(Call::kUringEpollCtl, {N(9), kCtlAdd, N(10), kGood, kIn}) == -kEINVAL) {
