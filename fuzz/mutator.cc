@@ -56,6 +56,9 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
       case Call::kTimerfdCreate:
         k[0] = FileKind::kTimerfd;
         break;
+      case Call::kInotifyInit1:
+        k[0] = FileKind::kInotify;
+        break;
       case Call::kMemfdCreate:
       case Call::kOpen:
         k[0] = FileKind::kRefused;

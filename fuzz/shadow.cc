@@ -240,6 +240,14 @@ void Shadow::Apply(const Op& op) {
     case Call::kPerfEventOpen:
       if (Only(op.u32(0), 11)) one(FileKind::kPerf);
       break;
+    case Call::kInotifyInit1:
+      if (Only(op.u32(0), kOCloexec | kONonblock)) one(FileKind::kInotify);
+      break;
+    case Call::kInotifyAdd: {
+      const FileId file = At(Number(op.fd(0)));
+      if (files_[file].kind == FileKind::kInotify) files_[file].peer = At(Number(op.fd(1)));
+      break;
+    }
     case Call::kMemfdCreate:
     case Call::kOpen:
       one(FileKind::kRefused);

@@ -31,6 +31,7 @@ enum class FileKind : uint8_t {
   kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
   kTcp,
   kUdp,
+  kInotify,
   kRefused,
   kNone,  // not open
 };
@@ -51,7 +52,7 @@ class Shadow {
     bool semaphore = false;
     int32_t refs = 0;
     int32_t number = -1;                        // one of its open numbers
-    FileId peer = kNoFile;                      // the other end
+    FileId peer = kNoFile;                      // the other end; of an inotify what it watches
     FileId node = kNoFile;                      // of pipes and FIFOs: the first file of the same inode
     FileId reader = kNoFile, writer = kNoFile;  // of a node: the newest ends
     bool listens = false;

@@ -65,6 +65,12 @@ void Tame(Op* op) {
       op->arg[1] &= 3 | kOAppend | kOPath | kOCloexec | kONonblock | kODirectory;
       if ((op->arg[1] & 3) == 3) op->arg[1] &= ~uint64_t{1};
       return;
+    case Call::kFchmod:
+      op->arg[1] = 0600 | (op->arg[1] & 0777);
+      return;
+    case Call::kInotifyAdd:
+      op->arg[2] &= ~uint64_t{kInDontFollow};
+      return;
     case Call::kFifo:
       op->arg[0] &= kOCloexec;
       return;

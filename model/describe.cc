@@ -74,6 +74,11 @@ class Describer {
       case FileType::kPerf:
         t = "perf event";
         break;
+      case FileType::kInotify: {
+        const Inotify& n = s_.inotifies[f.object];
+        t = "inotify, " + std::to_string(n.watches.size) + " watches, " + std::to_string(n.notices.size) + " events";
+        break;
+      }
       case FileType::kTcp:
       case FileType::kUdp:
         t = Inet(s_.inets[f.object]);

@@ -130,6 +130,16 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Vmsplice(op, out);
     case Call::kSendfile:
       return Sendfile(op, out);
+    case Call::kInotifyInit1:
+      return InotifyInit(op, out);
+    case Call::kInotifyAdd:
+      return InotifyAdd(op, out);
+    case Call::kInotifyRm:
+      return InotifyRm(op, out);
+    case Call::kInotifyRead:
+      return InotifyReadEvents(op, out);
+    case Call::kFchmod:
+      return Fchmod(op, out);
     case Call::kKcmpFile:
       return KcmpFile(op, out);
     case Call::kKcmpTfd:
@@ -171,6 +181,7 @@ bool Model::Blocks(const Op& op) const {
     case Call::kRead:
     case Call::kRecv:
     case Call::kReadv:
+    case Call::kInotifyRead:
       if (!f.readable) return false;
       break;
     case Call::kConnect:

@@ -6,7 +6,7 @@
 //
 // Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), poll.cc, vector.cc
 // (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc, userfaultfd.cc, perf.cc,
-// tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
+// inotify.cc, tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
 // (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
@@ -264,6 +264,35 @@ class Model {
   uint32_t UserfaultfdMask(const File& file);
   void UserfaultfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void UserfaultfdRelease(const File& file) { state_.userfaultfds.Free(file.object); }
+
+  // inotify.cc
+  void InotifyInit(const Op& op, Outcome* out);
+  void InotifyAdd(const Op& op, Outcome* out);
+  void InotifyRm(const Op& op, Outcome* out);
+  void InotifyReadEvents(const Op& op, Outcome* out);
+  uint32_t InotifyMask(const File& file);
+  void InotifyWait(const File& file, Queues* queues);
+  void InotifyRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  int64_t InotifyUnread(const File& file, Outcome*) {
+    return kInEventSize * state_.inotifies[file.object].notices.size;
+  }
+  void InotifyRelease(const File& file);
+  Id InotifyAt(int32_t fd, Outcome* out);
+  void QueueNotice(Id watch, uint32_t mask);
+  void RemoveWatch(Id watch);
+  void Tell(Id inode, uint32_t event, bool by_path);
+  void TellGone(Id inode);
+  // fsnotify_file(): what was done with a file, for those who watch its inode.
+  void Happened(Id file, uint32_t event) {
+    if (state_.watched == 0) [[likely]]
+      return;
+    Watched(file, event);
+  }
+  void Watched(Id file, uint32_t event);
+  void Transferred(Id file, const Outcome& out, uint32_t event) {
+    if (out.kind == Outcome::kValues && out.value[0] > 0) Happened(file, event);
+  }
+  void Fchmod(const Op& op, Outcome* out);
 
   // perf.cc
   void PerfEventOpen(const Op& op, Outcome* out);

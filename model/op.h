@@ -83,8 +83,13 @@ enum class Call : uint8_t {
   kKcmpTfd,         // kcmp_tfd(0 fd, 1 epfd, 2 tfd, [3 memory,] 4 toff) = 0 same, 1 another
   kUringEpollCtl,   // uring_epoll_ctl: epoll_ctl by io_uring, IORING_OP_EPOLL_CTL
   kUringEpollWait,  // uring_epoll_wait(0 epfd, [1 memory,] 2 maxevents): IORING_OP_EPOLL_WAIT
+  kInotifyInit1,    // inotify_init1(0 flags)
+  kInotifyAdd,      // inotify_add_watch(0 fd, 1 file, 2 mask): of what the number `file` names, through /proc
+  kInotifyRm,       // inotify_rm_watch(0 fd, 1 wd)
+  kInotifyRead,     // inotify_read(0 fd, [1 memory,] 2 n) = [mask wd, ...]: read(2), and what the bytes say
+  kFchmod,          // fchmod(0 fd, 1 mode): of a pipe, a FIFO or a memfd
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kUringEpollWait) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kFchmod) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -237,7 +242,8 @@ struct Op {
 
 // The words of event masks, in the order in which they are printed.
 std::span<const Word> EventWords();
-// Those of the masks in the set of a call that Polls: select's are R, W and X, with the values of IN, OUT and PRI.
+// Those of the masks in the set of a call that Polls: select's are R, W and X, with the values of IN, OUT and PRI. And
+// those of the records that inotify_read returns.
 std::span<const Word> PolledWords(Call call);
 inline constexpr uint16_t kSelectSets = 7;
 

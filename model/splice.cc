@@ -70,10 +70,17 @@ void Model::Splice(const Op& op, Outcome* out) {
   const bool asked = (flags & kSpliceNonblock) != 0;
   const bool in_nonblock = (from.flags & kONonblock) != 0, out_nonblock = (into.flags & kONonblock) != 0;
   if (ipipe != kNil && opipe != kNil) {
-    return PipeToPipe(ipipe, opipe, n, tee, asked || in_nonblock || out_nonblock, out);
+    PipeToPipe(ipipe, opipe, n, tee, asked || in_nonblock || out_nonblock, out);
+  } else if (ipipe != kNil) {
+    PipeToFile(ipipe, to, n, asked || in_nonblock, out);
+  } else {
+    FileToPipe(in, opipe, n, asked || out_nonblock, out);
   }
-  if (ipipe != kNil) return PipeToFile(ipipe, to, n, asked || in_nonblock, out);
-  FileToPipe(in, opipe, n, asked || out_nonblock, out);
+  // do_splice() tells of the modification first, do_tee() of the access.
+  if (Has(Quirk::kSpliceUnnoticed)) return;
+  if (!rules_(Rule::kInotifySpliceOrder, tee))
+    return Transferred(to, *out, kInModify), Transferred(in, *out, kInAccess);
+  Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
 }
 
 // splice_pipe_to_pipe() and link_pipe().
@@ -213,7 +220,8 @@ void Model::Sendfile(const Op& op, Outcome* out) {
   const File into = state_.files[to];
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
   if (const Id pipe = PipeOf(into); pipe != kNil) {
-    return FileToPipe(in, pipe, n, (into.flags & kONonblock) != 0, out);
+    FileToPipe(in, pipe, n, (into.flags & kONonblock) != 0, out);
+    return Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
   }
   FileToFile(in, to, n, out);
 }
@@ -235,6 +243,7 @@ void Model::FileToFile(Id in, Id to, int64_t n, Outcome* out) {
   p.position += bytes;
   if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, bytes);
   out->Value(bytes);
+  Transferred(in, *out, kInAccess);
 }
 
 // vmsplice(2) of one segment: into a pipe by reference, page by page, or out of it by copying. O_NONBLOCK does not
@@ -261,7 +270,8 @@ void Model::Vmsplice(const Op& op, Outcome* out) {
     const int64_t done = TakeFromPipe(pipe, n, room, nonblock, &freed, out);
     if (done < 0) return;
     SpliceWakes(kNil, false, pipe, freed);
-    return out->Value(done);
+    out->Value(done);
+    return Has(Quirk::kSpliceUnnoticed) ? void() : Transferred(id, *out, kInAccess);
   }
   if (!SpaceInPipe(pipe, nonblock, out)) return;
   // iter_to_pipe(): the pages end where the memory does; what faults ends at a page's end.
@@ -276,6 +286,7 @@ void Model::Vmsplice(const Op& op, Outcome* out) {
   if (rules_(Rule::kMemoryFault, done == 0)) return out->Error(kEFAULT);
   SpliceWakes(pipe, true, kNil, false);
   out->Value(done);
+  if (!Has(Quirk::kSpliceUnnoticed)) Transferred(id, *out, kInModify);
 }
 
 }  // namespace pollux

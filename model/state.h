@@ -137,6 +137,7 @@ enum class FileType : uint8_t {
   kPerf,
   kTcp,
   kUdp,
+  kInotify,
   kCount,
 };
 
@@ -144,6 +145,7 @@ enum class FileType : uint8_t {
 struct File {
   FileType type = FileType::kNone;
   bool readable = false, writable = false;  // FMODE_READ, FMODE_WRITE
+  bool quiet = false;                       // what is done with it is no event for inotify (FMODE_NONOTIFY)
   uint32_t flags = 0;                       // what F_GETFL returns
   int32_t refs = 0;                         // descriptors
   Id object = kNil;                         // pipe, eventfd, socket, timer or instance
@@ -159,6 +161,7 @@ struct Inode {
   bool fifo = false;  // a FIFO in a file system, not an anonymous pipe
   Id object = kNil;   // its pipe, while that is open
   int64_t size = 0;   // of a memfd or a regular file
+  List watches;       // of inotify
 };
 
 // One ring slot of a pipe.
@@ -199,6 +202,31 @@ struct Userfaultfd {
 };
 
 struct Perf {
+  List queue;
+};
+
+// What inotify is to tell of an inode.
+struct Watch {
+  Hook in_inotify, in_inode;
+  Id inotify = kNil, inode = kNil;
+  int32_t wd = 0;
+  uint32_t events = 0;
+  bool oneshot = false, exclude_unlinked = false;
+};
+using InotifyWatches = ListOps<Watch, &Watch::in_inotify>;
+using InodeWatches = ListOps<Watch, &Watch::in_inode>;
+
+// An event that inotify has queued.
+struct Notice {
+  Hook in_inotify;
+  uint32_t mask = 0;
+  int32_t wd = 0;
+};
+using NoticeList = ListOps<Notice, &Notice::in_inotify>;
+
+struct Inotify {
+  List watches, notices;
+  int32_t next_wd = 1;
   List queue;
 };
 
@@ -355,6 +383,10 @@ struct State {
   Table<Message> messages;
   Table<Plain> plains;
   Table<Inet> inets;
+  Table<Inotify> inotifies;
+  Table<Watch> watches;
+  Table<Notice> notices;
+  uint32_t watched = 0;                    // watches that have an inode
   uint64_t inet_addresses = 0;             // so far
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
@@ -371,6 +403,7 @@ struct State {
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
     inets.Clear(), inet_addresses = 0;
+    inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
   }
 };
 

@@ -36,6 +36,7 @@ bool MaySleepOutsideWait(Call call) {
     case Call::kTee:
     case Call::kVmsplice:
     case Call::kSendfile:
+    case Call::kInotifyRead:
       return true;
     default:
       return false;

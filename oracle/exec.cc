@@ -178,8 +178,13 @@ void Exec::Run(const Op& op, Outcome* out) {
   }
   const bool inet = op.call == Call::kSocket && op.num(0) == AF_INET;
   if (inet && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
+  if (op.call == Call::kInotifyAdd || op.call == Call::kFchmod) [[unlikely]] {
+    if (const char* why = NotOwned(op.fd(op.call == Call::kInotifyAdd ? 1 : 0).number())) return Skip(why, out);
+  }
   bool blocked = false;
   const long result = InvokeMarked(call_, &blocked);
+  if (const char* why = InotifyLimit(op, result)) [[unlikely]]
+    return Skip(why, out);
   if (loopback_.active() || inet) [[unlikely]] {
     if (const char* why = OnLoopback(op, result)) return Skip(why, out);
   }

@@ -170,6 +170,7 @@ class Exec {
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);
   void CollectBytes(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectNotices(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSegments(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectPolled(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSets(const Op& op, const SystemCall& call, long result, Outcome* out);

@@ -46,6 +46,7 @@ const std::vector<Mistake>& FileMistakes();
 const std::vector<Mistake>& UnixMistakes();
 const std::vector<Mistake>& DoorMistakes();
 const std::vector<Mistake>& InetMistakes();
+const std::vector<Mistake>& NotifyMistakes();
 
 }  // namespace pollux
 

@@ -82,6 +82,11 @@ std::vector<Op> Probes() {
       op(Call::kKcmpTfd, {none, none, none}),
       op(Call::kUringEpollCtl, {none, kCtlAdd, none, good, kIn}),
       op(Call::kUringEpollWait, {none, good, 1}),
+      op(Call::kInotifyInit1),
+      op(Call::kInotifyAdd, {none, none, kInModify}),
+      op(Call::kInotifyRm, {none, 1}),
+      op(Call::kInotifyRead, {none, good, 16}),
+      op(Call::kFchmod, {none, 0600}),
   };
 }
 

@@ -105,7 +105,7 @@ struct Catalogue {
       }
     }
     for (const std::vector<Mistake>* table :
-         {&EpollMistakes(), &FileMistakes(), &UnixMistakes(), &InetMistakes(), &DoorMistakes()}) {
+         {&EpollMistakes(), &FileMistakes(), &UnixMistakes(), &InetMistakes(), &DoorMistakes(), &NotifyMistakes()}) {
       for (const Mistake& m : *table) {
         infos.push_back(
             {.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
