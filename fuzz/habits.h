@@ -44,7 +44,7 @@ std::string TypeNames();
 const Habits* HabitsOf(FileKind kind);
 
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
-    kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kInotifyHabits;
+    kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kInotifyHabits, kRingHabits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -134,6 +134,14 @@ inline Op InotifyRead(Fd fd, uint64_t n, Memory memory = {}) {
   return Make(Call::kInotifyRead, {fd.bits(), memory.bits(), n});
 }
 inline Op Fchmod(Fd fd, uint32_t mode) { return Make(Call::kFchmod, {fd.bits(), mode}); }
+inline Op RingSetup(uint32_t entries, uint32_t flags) {
+  return Make(Call::kRingSetup, {Int(static_cast<int32_t>(entries)), flags});
+}
+inline Op RingPush(Fd fd, uint32_t n) { return Make(Call::kRingPush, {fd.bits(), Int(static_cast<int32_t>(n))}); }
+inline Op RingReap(Fd fd, uint32_t n) { return Make(Call::kRingReap, {fd.bits(), Int(static_cast<int32_t>(n))}); }
+inline Op RingEnter(Fd fd, uint32_t submit, uint32_t flags) {
+  return Make(Call::kRingEnter, {fd.bits(), Int(static_cast<int32_t>(submit)), flags});
+}
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }

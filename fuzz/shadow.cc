@@ -240,6 +240,9 @@ void Shadow::Apply(const Op& op) {
     case Call::kPerfEventOpen:
       if (Only(op.u32(0), 11)) one(FileKind::kPerf);
       break;
+    case Call::kRingSetup:
+      if (op.u32(0) > 0 && op.u32(0) <= 64 && op.u32(1) == 0) one(FileKind::kRing);
+      break;
     case Call::kInotifyInit1:
       if (Only(op.u32(0), kOCloexec | kONonblock)) one(FileKind::kInotify);
       break;

@@ -32,6 +32,7 @@ enum class FileKind : uint8_t {
   kTcp,
   kUdp,
   kInotify,
+  kRing,
   kRefused,
   kNone,  // not open
 };

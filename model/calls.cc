@@ -283,6 +283,11 @@ constexpr ArgSpec kInotifyRmArgs[] = {Descriptor(), Int("wd", 1)};
 constexpr ArgSpec kInotifyReadArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 4096)};
 constexpr ArgSpec kFchmodArgs[] = {Descriptor(), Number(ArgKind::kFlags, "mode", 0600)};
 
+constexpr Word kEnterWords[] = {{"GETEVENTS", 1, "IORING_ENTER_"}};
+constexpr ArgSpec kRingSetupArgs[] = {Int("entries", 1), Number(ArgKind::kFlags, "flags")};
+constexpr ArgSpec kRingCountArgs[] = {Descriptor(), Int("n", 1)};
+constexpr ArgSpec kRingEnterArgs[] = {Descriptor(), Int("submit", 1), Flags(kEnterWords)};
+
 constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
 constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
 
@@ -357,6 +362,10 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kInotifyRm, "inotify_rm_watch", Yields::kValue, kInotifyRmArgs},
       {Call::kInotifyRead, "inotify_read", Yields::kEvents, kInotifyReadArgs},
       {Call::kFchmod, "fchmod", Yields::kValue, kFchmodArgs},
+      {Call::kRingSetup, "uring_setup", Yields::kDescriptor, kRingSetupArgs},
+      {Call::kRingPush, "uring_push", Yields::kValue, kRingCountArgs},
+      {Call::kRingEnter, "uring_enter", Yields::kValue, kRingEnterArgs},
+      {Call::kRingReap, "uring_reap", Yields::kValue, kRingCountArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

@@ -150,6 +150,11 @@ const Model::FileOps Model::kFileOps[] = {
      .read_by_segment = kAlways,
      .unread = &Model::InotifyUnread,
      .fasync = true},
+    {.type = FileType::kRing,
+     .prefix = "ring.",
+     .poll = &Model::RingMask,
+     .wait = &Model::RingWait,
+     .release = &Model::RingRelease},
 };
 
 Queues Model::QueuesOf(Id file) {

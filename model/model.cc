@@ -130,6 +130,14 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Vmsplice(op, out);
     case Call::kSendfile:
       return Sendfile(op, out);
+    case Call::kRingSetup:
+      return RingSetup(op, out);
+    case Call::kRingPush:
+      return RingPush(op, out);
+    case Call::kRingEnter:
+      return RingEnter(op, out);
+    case Call::kRingReap:
+      return RingReap(op, out);
     case Call::kInotifyInit1:
       return InotifyInit(op, out);
     case Call::kInotifyAdd:

@@ -6,7 +6,7 @@
 //
 // Where to look: fd_table.cc (descriptors), file.cc (the table of what each type of file can do), poll.cc, vector.cc
 // (readv and writev), splice.cc, kcmp.cc, pipe.cc, eventfd.cc, unix*.cc, timerfd.cc, userfaultfd.cc, perf.cc,
-// inotify.cc, tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
+// inotify.cc, ring.cc, tcp.cc, tcp_data.cc, udp.cc, inet.cc (one type each, what TCP and UDP share), eventpoll.cc
 // (notification, ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
@@ -294,6 +294,18 @@ class Model {
   }
   void Fchmod(const Op& op, Outcome* out);
 
+  // ring.cc
+  void RingSetup(const Op& op, Outcome* out);
+  void RingPush(const Op& op, Outcome* out);
+  void RingReap(const Op& op, Outcome* out);
+  void RingEnter(const Op& op, Outcome* out);
+  uint32_t RingMask(const File& file);
+  void RingWait(const File& file, Queues* queues);
+  void RingRelease(const File& file) { state_.rings.Free(file.object); }
+  Id RingAt(int32_t fd, Errno otherwise, Outcome* out);
+  void Complete(Id ring);
+  void FlushOverflow(Id ring);
+
   // perf.cc
   void PerfEventOpen(const Op& op, Outcome* out);
   void PerfWait(const File& file, Queues* queues);
@@ -438,7 +450,7 @@ class Model {
   void Harvest(Instance& e, Memory memory, int32_t max, Outcome* out);
   uint32_t PollInstance(Id instance);
   uint32_t PollItem(Id item);
-  void NotifyUpward(Id instance);
+  void NotifyUpward(Id instance, uint32_t more = 0);
   void ReleaseInstance(Id instance);
   void Params(const Op& op, Outcome* out);
   void Fdinfo(const Op& op, Outcome* out);

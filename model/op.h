@@ -88,8 +88,12 @@ enum class Call : uint8_t {
   kInotifyRm,       // inotify_rm_watch(0 fd, 1 wd)
   kInotifyRead,     // inotify_read(0 fd, [1 memory,] 2 n) = [mask wd, ...]: read(2), and what the bytes say
   kFchmod,          // fchmod(0 fd, 1 mode): of a pipe, a FIFO or a memfd
+  kRingSetup,       // uring_setup(0 entries, 1 flags): io_uring_setup(2)
+  kRingPush,        // uring_push(0 fd, 1 n) = how many NOPs found room in the submission queue; no system call
+  kRingEnter,       // uring_enter(0 fd, 1 submit, 2 flags): io_uring_enter(2), waiting for nothing
+  kRingReap,        // uring_reap(0 fd, 1 n) = how many completions were taken; no system call
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kFchmod) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kRingReap) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {

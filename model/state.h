@@ -138,6 +138,7 @@ enum class FileType : uint8_t {
   kTcp,
   kUdp,
   kInotify,
+  kRing,
   kCount,
 };
 
@@ -227,6 +228,13 @@ using NoticeList = ListOps<Notice, &Notice::in_inotify>;
 struct Inotify {
   List watches, notices;
   int32_t next_wd = 1;
+  List queue;
+};
+
+// An io_uring: what stands in its queues, and the completions that found no room.
+struct Ring {
+  int64_t sq_entries = 0, cq_entries = 0;
+  int64_t submissions = 0, completions = 0, overflow = 0;
   List queue;
 };
 
@@ -383,6 +391,7 @@ struct State {
   Table<Message> messages;
   Table<Plain> plains;
   Table<Inet> inets;
+  Table<Ring> rings;
   Table<Inotify> inotifies;
   Table<Watch> watches;
   Table<Notice> notices;
@@ -403,7 +412,7 @@ struct State {
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
     inets.Clear(), inet_addresses = 0;
-    inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
+    rings.Clear(), inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
   }
 };
 

@@ -16,6 +16,7 @@
 
 #include "model/abi.h"
 #include "oracle/exec_internal.h"
+#include "oracle/shared_ring.h"
 
 namespace pollux {
 namespace {
@@ -169,6 +170,9 @@ void Exec::Run(const Op& op, Outcome* out) {
       const long result = fifos_.Open(static_cast<int>(op.u32(0)));
       return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
     }
+    if (op.call == Call::kRingSetup || op.call == Call::kRingPush || op.call == Call::kRingReap) {
+      return RunRing(op, out);
+    }
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
     return Skip("no quota here", out);
   }
@@ -195,6 +199,14 @@ void Exec::Run(const Op& op, Outcome* out) {
     out->Clear();
     out->kind = Outcome::kBlocked;
   }
+}
+
+void Exec::RunRing(const Op& op, Outcome* out) {
+  const long result = op.call == Call::kRingSetup  ? SetUpRing(op.u32(0), op.u32(1))
+                      : op.call == Call::kRingPush ? PushNops(op.fd(0).number(), op.u32(1))
+                                                   : ReapCompletions(op.fd(0).number(), op.u32(1));
+  if (result == -ENOMEM) return Skip("no memory for a ring", out);
+  result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
 }
 
 void Exec::RunUring(const Op& op, Outcome* out) {

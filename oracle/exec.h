@@ -166,6 +166,7 @@ class Exec {
   char* SourceAt(Memory memory, size_t n, uint64_t payload, uint64_t* word, size_t which = 0);
   void SegmentsAt(const Op& op, SystemCall* call);
   long InvokeMarked(const SystemCall& call, bool* blocked);
+  void RunRing(const Op& op, Outcome* out);
   void RunUring(const Op& op, Outcome* out);
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);

@@ -315,6 +315,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kRecvfd:
       MessageWithRoom(c);
       return set(SYS_recvmsg, fd, address(&c->message.header), 0);
+    case Call::kRingEnter:
+      return set(SYS_io_uring_enter, fd, op.u32(1), 0, op.u32(2), 0, 8);
     case Call::kInotifyInit1:
       return set(SYS_inotify_init1, op.u32(0));
     case Call::kInotifyAdd:
@@ -332,6 +334,9 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
     case Call::kFdinfo:
     case Call::kWatches:
+    case Call::kRingSetup:
+    case Call::kRingPush:
+    case Call::kRingReap:
     case Call::kFifo:
       return false;
     case Call::kUringEpollCtl:

@@ -56,6 +56,15 @@ class Body {
       case Call::kPoll:
       case Call::kPpoll:
         return Poll();
+      case Call::kRingSetup:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", set_up_ring(" + std::to_string(op_.u32(0)) +
+               "U, " + Hex(op_.u32(1)) + "));\n";
+      case Call::kRingPush:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", push_nops(" + Fd(0) + ", " +
+               std::to_string(op_.u32(1)) + "U));\n";
+      case Call::kRingReap:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", reap(" + Fd(0) + ", " +
+               std::to_string(op_.u32(1)) + "U));\n";
       case Call::kFifo:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", fifo(" + Int(0) + "));\n";
       case Call::kSelect:
@@ -342,6 +351,9 @@ class Body {
                                                                                     : "\"/dev/null\"";
         return std::string("SYS_openat, AT_FDCWD, ") + path + ", " + Int(1);
       }
+      case Call::kRingEnter:
+        return "SYS_io_uring_enter, " + Fd(0) + ", " + std::to_string(op_.u32(1)) + "U, 0, " + Hex(op_.u32(2)) +
+               ", NULL, 8L";
       case Call::kInotifyInit1:
         return "SYS_inotify_init1, " + Int(0);
       case Call::kInotifyAdd:

@@ -23,7 +23,7 @@ std::span<const Fragment> CallFragments();    // making a call, and what is said
 std::span<const Fragment> QuotaFragments();   // watches
 std::span<const Fragment> SocketFragments();  // addresses, options, descriptors in messages
 std::span<const Fragment> FileFragments();    // sets, segments, fdinfo, FIFOs
-std::span<const Fragment> NotifyFragments();  // events of inotify
+std::span<const Fragment> NotifyFragments();  // events of inotify, the memory of rings
 
 inline std::array<std::span<const Fragment>, 6> AllFragments() {
   return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments(), NotifyFragments()};

@@ -1,4 +1,6 @@
-// Mistakes in files by which the kernel tells of what others did: inotify.
+// Mistakes in files by which the kernel tells of what was done: inotify, io_uring.
+
+#include <algorithm>
 
 #include "oracle/mistake.h"
 
@@ -93,6 +95,49 @@ const std::vector<Mistake>& NotifyMistakes() {
          if (s.Calls(Call::kInotifyRm) && out->kind == Outcome::kValues)
            s.state().inotifies[Named(s)].next_wd = s.op.num(1);
        }},
+
+      // --- io_uring ------------------------------------------------------------------------------------------------
+      {"ring.key-all",
+       "io_uring",
+       "completions notify with key 0, as most files do",
+       {Rule::kRingWakes},
+       [](Scene& s) {
+         if (s.value) s.model.Notify(s.state().rings[s.id].queue, 0);
+         return false;
+       }},
+      {"ring.wake-each",
+       "io_uring",
+       "submitting is an edge also where nothing was there to submit",
+       {Rule::kRingWakes},
+       [](Scene& s) { return s.value || s.op.u32(1) > 0; }},
+      {"ring.overflow-silent",
+       "io_uring",
+       "a completion that finds no room notifies nobody",
+       {Rule::kRingWakes},
+       [](Scene& s) { return s.value && s.memo < s.state().rings[s.id].completions; },
+       [](Scene& s) {
+         const File& file = s.description();
+         if (file.type == FileType::kRing) s.memo = s.state().rings[file.object].completions;
+       }},
+      {"ring.poll-flushes",
+       "io_uring",
+       "a poll moves completions that wait, as Linux did until 5.10",
+       {Rule::kRingIn},
+       [](Scene& s) {
+         Ring& r = s.state().rings[s.id];
+         const int64_t n = std::min(r.overflow, r.cq_entries - r.completions);
+         r.overflow -= n, r.completions += n;
+         return r.completions > 0;
+       }},
+      {"ring.overflow-lost",
+       "io_uring",
+       "completions beyond the queue are lost, as without IORING_FEAT_NODROP",
+       {Rule::kRingOverflows},
+       [](Scene& s) {
+         if (s.value) --s.state().rings[s.id].overflow;
+         return s.value;
+       }},
+      {"ring.sq-ignored", "io_uring", "an io_uring is always writable", {Rule::kRingOut}, [](Scene&) { return true; }},
   };
   return mistakes;
 }

@@ -82,6 +82,7 @@ std::vector<Op> Probes() {
       op(Call::kKcmpTfd, {none, none, none}),
       op(Call::kUringEpollCtl, {none, kCtlAdd, none, good, kIn}),
       op(Call::kUringEpollWait, {none, good, 1}),
+      op(Call::kRingSetup, {1}),
       op(Call::kInotifyInit1),
       op(Call::kInotifyAdd, {none, none, kInModify}),
       op(Call::kInotifyRm, {none, 1}),
