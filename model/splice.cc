@@ -243,7 +243,7 @@ void Model::FileToFile(Id in, Id to, int64_t n, Outcome* out) {
   p.position += bytes;
   if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, bytes);
   out->Value(bytes);
-  Transferred(in, *out, kInAccess);
+  Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
 }
 
 // vmsplice(2) of one segment: into a pipe by reference, page by page, or out of it by copying. O_NONBLOCK does not
