@@ -80,7 +80,7 @@ void Read(Generator& g, Fd fd) {
   Random& r = g.random();
   constexpr uint32_t kSizes[] = {4096, 4096, 4096, 16, 16, 32, 33, 15, 0};
   if (r.OneIn(12)) return g.Emit(ops::Readv(fd, 16 * r.Below(3), r.Below(40)));
-  if (r.OneIn(12)) return g.Emit(ops::Read(fd, r.Pick(kSizes)));
+  if (r.OneIn(6)) return g.Emit(ops::Read(fd, r.Pick(kSizes), r.OneIn(3) ? g.BadMemory(40) : Memory()));
   g.Emit(ops::InotifyRead(fd, r.Pick(kSizes), r.OneIn(8) ? g.BadMemory(40) : Memory()));
 }
 

@@ -91,7 +91,7 @@ constexpr Scene kScenes[] = {{4, &Overflow}, {1, &Passed}};
 
 }  // namespace
 
-constexpr Habits kRingHabits = {.type = "io_uring",
+constexpr Habits kRingHabits = {.type = "ring",
                                 .kind = FileKind::kRing,
                                 .lots = 2,
                                 .usual = &Usual,

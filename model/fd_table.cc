@@ -209,6 +209,10 @@ void Model::Fcntl(const Op& op, Outcome* out) {
       return out->Value(f.flags);
     case kFSetfl: {
       const bool pipe = f.type == FileType::kPipe;
+      if ((arg & kODirect) != 0 && f.type == FileType::kMemfd && f.by_name) {
+        out->Clear(), out->kind = Outcome::kSkipped, out->note = "O_DIRECT of a memfd that was opened again";
+        return;
+      }
       if (rules_(Rule::kSetflDirect,
                  !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
         return out->Error(kEINVAL);

@@ -362,6 +362,7 @@ void Model::OpenInode(Id inode, uint32_t flags, Outcome* out) {
   if (open == nullptr) return out->Value(0);  // only where the rule is planted
   const Id file = (this->*open)(inode, (flags & ~kOCloexec) | kOLargefile, out);
   if (file == kNil) return;
+  state_.files[file].by_name = true;
   Happened(file, kInOpen);
   Open(file, cloexec, out);
 }

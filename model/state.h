@@ -148,6 +148,7 @@ struct File {
   bool readable = false, writable = false;  // FMODE_READ, FMODE_WRITE
   bool quiet = false;                       // what is done with it is no event for inotify (FMODE_NONOTIFY)
   uint32_t flags = 0;                       // what F_GETFL returns
+  bool by_name = false;                     // opened by a name, if only one of /proc
   int32_t refs = 0;                         // descriptors
   Id object = kNil;                         // pipe, eventfd, socket, timer or instance
   Id inode = kNil;                          // of a file that can be opened again (/proc/PID/fd)

@@ -98,7 +98,7 @@ const std::vector<Mistake>& NotifyMistakes() {
 
       // --- io_uring ------------------------------------------------------------------------------------------------
       {"ring.key-all",
-       "io_uring",
+       "ring",
        "completions notify with key 0, as most files do",
        {Rule::kRingWakes},
        [](Scene& s) {
@@ -106,12 +106,12 @@ const std::vector<Mistake>& NotifyMistakes() {
          return false;
        }},
       {"ring.wake-each",
-       "io_uring",
+       "ring",
        "submitting is an edge also where nothing was there to submit",
        {Rule::kRingWakes},
        [](Scene& s) { return s.value || s.op.u32(1) > 0; }},
       {"ring.overflow-silent",
-       "io_uring",
+       "ring",
        "a completion that finds no room notifies nobody",
        {Rule::kRingWakes},
        [](Scene& s) { return s.value && s.memo < s.state().rings[s.id].completions; },
@@ -120,7 +120,7 @@ const std::vector<Mistake>& NotifyMistakes() {
          if (file.type == FileType::kRing) s.memo = s.state().rings[file.object].completions;
        }},
       {"ring.poll-flushes",
-       "io_uring",
+       "ring",
        "a poll moves completions that wait, as Linux did until 5.10",
        {Rule::kRingIn},
        [](Scene& s) {
@@ -130,14 +130,14 @@ const std::vector<Mistake>& NotifyMistakes() {
          return r.completions > 0;
        }},
       {"ring.overflow-lost",
-       "io_uring",
+       "ring",
        "completions beyond the queue are lost, as without IORING_FEAT_NODROP",
        {Rule::kRingOverflows},
        [](Scene& s) {
          if (s.value) --s.state().rings[s.id].overflow;
          return s.value;
        }},
-      {"ring.sq-ignored", "io_uring", "an io_uring is always writable", {Rule::kRingOut}, [](Scene&) { return true; }},
+      {"ring.sq-ignored", "ring", "an io_uring is always writable", {Rule::kRingOut}, [](Scene&) { return true; }},
   };
   return mistakes;
 }
