@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "fuzz/habits.h"
 #include "fuzz/mutator.h"
 #include "fuzz/shadow.h"
 #include "fuzz/tame.h"
@@ -107,6 +108,15 @@ TEST(Generator, ReachesEveryCallAndEveryMaskBit) {
         nested += !op.fd(2).literal() && ops[op.fd(2).op()].call == Call::kEpollCreate1;
       }
       if (op.call == Call::kEpollWait) ++memory[op.mem(1).kind()], timeouts += op.num(3) < 0;
+    }
+  }
+  // Types of which few traces make use: theirs.
+  for (const Habits* habits : AllHabits()) {
+    if (habits->rarity == 1) continue;
+    Generator rare({.only = uint64_t{1} << static_cast<int>(habits->kind)});
+    for (int i = 0; i < 400; ++i) {
+      rare.Draw(&random, &ops);
+      for (const Op& op : ops) ++calls[op.call];
     }
   }
   for (size_t c = 0; c < kCalls; ++c) {

@@ -57,6 +57,12 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
       case Call::kTimerfdCreate:
         k[0] = FileKind::kTimerfd;
         break;
+      case Call::kRingSetup:
+        k[0] = FileKind::kRing;
+        break;
+      case Call::kInotifyInit1:
+        k[0] = FileKind::kInotify;
+        break;
       case Call::kMemfdCreate:
       case Call::kMemfdSecret:
         k[0] = FileKind::kRefused;

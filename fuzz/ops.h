@@ -140,6 +140,21 @@ inline Op Sendfd(Fd socket, Fd fd) { return Make(Call::kSendfd, {socket.bits(), 
 inline Op Recvfd(Fd socket) { return Make(Call::kRecvfd, {socket.bits()}); }
 inline Op Reopen(Fd fd, uint32_t flags) { return Make(Call::kReopen, {fd.bits(), flags}); }
 inline Op Fifo(uint32_t flags) { return Make(Call::kFifo, {flags}); }
+inline Op InotifyInit(uint32_t flags) { return Make(Call::kInotifyInit1, {flags}); }
+inline Op InotifyAdd(Fd fd, Fd file, uint32_t mask) { return Make(Call::kInotifyAdd, {fd.bits(), file.bits(), mask}); }
+inline Op InotifyRm(Fd fd, int32_t wd) { return Make(Call::kInotifyRm, {fd.bits(), Int(wd)}); }
+inline Op InotifyRead(Fd fd, uint64_t n, Memory memory = {}) {
+  return Make(Call::kInotifyRead, {fd.bits(), memory.bits(), n});
+}
+inline Op Fchmod(Fd fd, uint32_t mode) { return Make(Call::kFchmod, {fd.bits(), mode}); }
+inline Op RingSetup(uint32_t entries, uint32_t flags) {
+  return Make(Call::kRingSetup, {Int(static_cast<int32_t>(entries)), flags});
+}
+inline Op RingPush(Fd fd, uint32_t n) { return Make(Call::kRingPush, {fd.bits(), Int(static_cast<int32_t>(n))}); }
+inline Op RingReap(Fd fd, uint32_t n) { return Make(Call::kRingReap, {fd.bits(), Int(static_cast<int32_t>(n))}); }
+inline Op RingEnter(Fd fd, uint32_t submit, uint32_t flags) {
+  return Make(Call::kRingEnter, {fd.bits(), Int(static_cast<int32_t>(submit)), flags});
+}
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }

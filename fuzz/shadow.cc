@@ -274,6 +274,17 @@ void Shadow::Apply(const Op& op) {
     case Call::kMemfdSecret:
       if (Only(op.u32(0), kOCloexec)) one(FileKind::kRefused);
       break;
+    case Call::kRingSetup:
+      if (op.u32(0) > 0 && op.u32(0) <= 64 && op.u32(1) == 0) one(FileKind::kRing);
+      break;
+    case Call::kInotifyInit1:
+      if (Only(op.u32(0), kOCloexec | kONonblock)) one(FileKind::kInotify);
+      break;
+    case Call::kInotifyAdd: {
+      const FileId file = At(Number(op.fd(0)));
+      if (files_[file].kind == FileKind::kInotify) files_[file].peer = At(Number(op.fd(1)));
+      break;
+    }
     case Call::kMemfdCreate:
       one(FileKind::kRefused);
       break;

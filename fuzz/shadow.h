@@ -31,10 +31,12 @@ enum class FileKind : uint8_t {
   kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
   kTcp,
   kUdp,
-  kProcess,  // no file: what is about a second process
+  kProcess,    // no file: what is about a second process
   kDevice,     // opened by name; never changes
   kAnnouncer,  // opened by name; tells of changes
   kNetlink,
+  kInotify,
+  kRing,
   kRefused,
   kNone,  // not open
 };
@@ -58,7 +60,7 @@ class Shadow {
     bool semaphore = false;
     int32_t refs = 0;
     int32_t number = -1;                        // one of its open numbers
-    FileId peer = kNoFile;                      // the other end
+    FileId peer = kNoFile;                      // the other end; of an inotify what it watches
     FileId node = kNoFile;                      // of pipes and FIFOs: the first file of the same inode
     FileId reader = kNoFile, writer = kNoFile;  // of a node: the newest ends
     bool listens = false;

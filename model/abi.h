@@ -116,6 +116,26 @@ inline constexpr uint32_t kSpliceMore = 4;
 inline constexpr uint32_t kSpliceGift = 8;
 inline constexpr uint32_t kSpliceAll = 15;
 
+// --- inotify -------------------------------------------------------------------------------------------------
+
+inline constexpr uint32_t kInAccess = 0x1;
+inline constexpr uint32_t kInModify = 0x2;
+inline constexpr uint32_t kInAttrib = 0x4;
+inline constexpr uint32_t kInCloseWrite = 0x8;
+inline constexpr uint32_t kInCloseNowrite = 0x10;
+inline constexpr uint32_t kInOpen = 0x20;
+inline constexpr uint32_t kInDeleteSelf = 0x400;
+inline constexpr uint32_t kInAllEvents = 0xfff;
+inline constexpr uint32_t kInIgnored = 0x8000;
+inline constexpr uint32_t kInOnlydir = 0x01000000;
+inline constexpr uint32_t kInDontFollow = 0x02000000;
+inline constexpr uint32_t kInExclUnlink = 0x04000000;
+inline constexpr uint32_t kInMaskCreate = 0x10000000;
+inline constexpr uint32_t kInMaskAdd = 0x20000000;
+inline constexpr uint32_t kInOneshot = 0x80000000;
+inline constexpr uint32_t kInKnown = 0xf700efff;  // ALL_INOTIFY_BITS
+inline constexpr int64_t kInEventSize = 16;       // of an event without a name
+
 // --- timerfd -------------------------------------------------------------------------------------------------
 
 inline constexpr int32_t kClockRealtime = 0;

@@ -109,6 +109,31 @@ constexpr Word kMemfdWords[] = {{"MFD_CLOEXEC", 1}, {"MFD_ALLOW_SEALING", 2}};
 constexpr Word kUserfaultfdWords[] = {{"UFFD_USER_MODE_ONLY", 1}, {"O_NONBLOCK", kONonblock}, {"O_CLOEXEC", kOCloexec}};
 constexpr Word kPerfWords[] = {{"PERF_FLAG_FD_NO_GROUP", 1}, {"PERF_FLAG_FD_OUTPUT", 2}, {"PERF_FLAG_FD_CLOEXEC", 8}};
 
+constexpr Word kInotifyInitWords[] = {
+    {"IN_NONBLOCK", kONonblock}, {"IN_CLOEXEC", kOCloexec}, {"O_NONBLOCK", kONonblock}, {"O_CLOEXEC", kOCloexec}};
+constexpr Word kInotifyWords[] = {{"ACCESS", kInAccess, "IN_"},
+                                  {"MODIFY", kInModify, "IN_"},
+                                  {"ATTRIB", kInAttrib, "IN_"},
+                                  {"CLOSE_WRITE", kInCloseWrite, "IN_"},
+                                  {"CLOSE_NOWRITE", kInCloseNowrite, "IN_"},
+                                  {"OPEN", kInOpen, "IN_"},
+                                  {"MOVED_FROM", 0x40, "IN_"},
+                                  {"MOVED_TO", 0x80, "IN_"},
+                                  {"CREATE", 0x100, "IN_"},
+                                  {"DELETE", 0x200, "IN_"},
+                                  {"DELETE_SELF", kInDeleteSelf, "IN_"},
+                                  {"MOVE_SELF", 0x800, "IN_"},
+                                  {"UNMOUNT", 0x2000, "IN_"},
+                                  {"Q_OVERFLOW", 0x4000, "IN_"},
+                                  {"IGNORED", kInIgnored, "IN_"},
+                                  {"ONLYDIR", kInOnlydir, "IN_"},
+                                  {"DONT_FOLLOW", kInDontFollow, "IN_"},
+                                  {"EXCL_UNLINK", kInExclUnlink, "IN_"},
+                                  {"MASK_CREATE", kInMaskCreate, "IN_"},
+                                  {"MASK_ADD", kInMaskAdd, "IN_"},
+                                  {"ISDIR", 0x40000000, "IN_"},
+                                  {"ONESHOT", kInOneshot, "IN_"}};
+
 constexpr Word kCloseRangeWords[] = {{"UNSHARE", kCloseRangeUnshare, "CLOSE_RANGE_"},
                                      {"CLOEXEC", kCloseRangeCloexec, "CLOSE_RANGE_"}};
 
@@ -286,6 +311,18 @@ constexpr ArgSpec kFifoArgs[] = {Flags(kEpollFlagWords)};
 constexpr ArgSpec kUserfaultfdArgs[] = {Flags(kUserfaultfdWords, kONonblock | 1)};
 constexpr ArgSpec kPerfArgs[] = {Flags(kPerfWords)};
 
+constexpr ArgSpec kInotifyInitArgs[] = {Flags(kInotifyInitWords, kONonblock)};
+constexpr ArgSpec kInotifyAddArgs[] = {Descriptor(), Descriptor("file"),
+                                       Number(ArgKind::kFlags, "mask", kInAllEvents, kInotifyWords)};
+constexpr ArgSpec kInotifyRmArgs[] = {Descriptor(), Int("wd", 1)};
+constexpr ArgSpec kInotifyReadArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 4096)};
+constexpr ArgSpec kFchmodArgs[] = {Descriptor(), Number(ArgKind::kFlags, "mode", 0600)};
+
+constexpr Word kEnterWords[] = {{"GETEVENTS", 1, "IORING_ENTER_"}};
+constexpr ArgSpec kRingSetupArgs[] = {Int("entries", 1), Number(ArgKind::kFlags, "flags")};
+constexpr ArgSpec kRingCountArgs[] = {Descriptor(), Int("n", 1)};
+constexpr ArgSpec kRingEnterArgs[] = {Descriptor(), Int("submit", 1), Flags(kEnterWords)};
+
 constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
 constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
 
@@ -363,6 +400,15 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kMemfdSecret, "memfd_secret", Yields::kDescriptor, kMemfdSecretArgs},
       {Call::kChange, "change", Yields::kValue, kChangeArgs},
       {Call::kNlRequest, "nl_request", Yields::kValue, kNlRequestArgs},
+      {Call::kInotifyInit1, "inotify_init1", Yields::kDescriptor, kInotifyInitArgs},
+      {Call::kInotifyAdd, "inotify_add_watch", Yields::kValue, kInotifyAddArgs},
+      {Call::kInotifyRm, "inotify_rm_watch", Yields::kValue, kInotifyRmArgs},
+      {Call::kInotifyRead, "inotify_read", Yields::kEvents, kInotifyReadArgs},
+      {Call::kFchmod, "fchmod", Yields::kValue, kFchmodArgs},
+      {Call::kRingSetup, "uring_setup", Yields::kDescriptor, kRingSetupArgs},
+      {Call::kRingPush, "uring_push", Yields::kValue, kRingCountArgs},
+      {Call::kRingEnter, "uring_enter", Yields::kValue, kRingEnterArgs},
+      {Call::kRingReap, "uring_reap", Yields::kValue, kRingCountArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
@@ -401,6 +447,7 @@ const ArgSpec& SlotSpec(const Op& op, size_t slot) {
 
 std::span<const Word> EventWords() { return kEventWords; }
 std::span<const Word> PolledWords(Call call) {
+  if (call == Call::kInotifyRead) return kInotifyWords;
   return call == Call::kSelect ? std::span<const Word>(kSetWords) : EventWords();
 }
 

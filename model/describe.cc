@@ -79,6 +79,18 @@ class Describer {
       case FileType::kPerf:
         t = "perf event";
         break;
+      case FileType::kRing: {
+        const Ring& r = s_.rings[f.object];
+        t = "io_uring, " + std::to_string(r.submissions) + " of " + std::to_string(r.sq_entries) + " submissions, " +
+            std::to_string(r.completions) + " of " + std::to_string(r.cq_entries) + " completions";
+        if (r.overflow > 0) t += ", " + std::to_string(r.overflow) + " beyond";
+        break;
+      }
+      case FileType::kInotify: {
+        const Inotify& n = s_.inotifies[f.object];
+        t = "inotify, " + std::to_string(n.watches.size) + " watches, " + std::to_string(n.notices.size) + " events";
+        break;
+      }
       case FileType::kTcp:
       case FileType::kUdp:
         t = Inet(s_.inets[f.object]);

@@ -48,15 +48,17 @@ void Model::Callback(Id id, uint32_t key) {
     return;
   }
   if (rules_(Rule::kCallbackLink, !item.linked, id)) LinkItem(id, Rule::kCallbackLink);
-  if (rules_(Rule::kCallbackUpward, true, id)) NotifyUpward(item.instance);
+  // EPOLL_URING_WAKE of a key goes with the notification upward.
+  if (rules_(Rule::kCallbackUpward, true, id)) NotifyUpward(item.instance, key & kUringWake);
 }
 
 // ep_poll_safewake(): whoever watches the instance hears IN, also when the item was linked before.
-void Model::NotifyUpward(Id id) {
+void Model::NotifyUpward(Id id, uint32_t more) {
   Instance& e = state_.instances[id];
   if (e.queue.size == 0 || e.busy) return;
   e.busy = true;
-  Notify(e.queue, rules_(Rule::kUpwardKey, true, id) ? kIn : 0);
+  const uint32_t key = kIn | (rules_(Rule::kUpwardUring, more != 0, id) ? kUringWake : 0);
+  Notify(e.queue, rules_(Rule::kUpwardKey, true, id) ? key : 0);
   e.busy = false;
 }
 

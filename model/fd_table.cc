@@ -61,6 +61,7 @@ void Model::ReleaseFiles() {
     const Id file = state_.releasing.back();
     state_.releasing.pop_back();
     if (state_.files[file].type == FileType::kNone) continue;
+    Happened(file, state_.files[file].writable ? kInCloseWrite : kInCloseNowrite);
     // eventpoll_release_file(): items of every instance go first, then the file's own release notifies.
     for (uint32_t n = state_.files[file].items.size; n > 0 && rules_(Rule::kFileReleaseItems, true, file); --n) {
       RemoveItem(state_.files[file].items.head);
@@ -82,6 +83,7 @@ Id Model::NewInode(FileType type, Id object) {
 
 void Model::ReleaseInode(Id id) {
   if (id == kNil || --state_.inodes[id].refs > 0) return;
+  if (state_.inodes[id].watches.size > 0) TellGone(id);
   state_.inodes[id] = Inode();
   state_.inodes.Free(id);
 }
@@ -207,6 +209,10 @@ void Model::Fcntl(const Op& op, Outcome* out) {
       return out->Value(f.flags);
     case kFSetfl: {
       const bool pipe = f.type == FileType::kPipe;
+      if ((arg & kODirect) != 0 && f.type == FileType::kMemfd && f.by_name) {
+        out->Clear(), out->kind = Outcome::kSkipped, out->note = "O_DIRECT of a memfd that was opened again";
+        return;
+      }
       if (rules_(Rule::kSetflDirect,
                  !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
         return out->Error(kEINVAL);

@@ -186,6 +186,20 @@ const Model::FileOps Model::kFileOps[] = {
      .fasync = true,
      .doors = false,
      .socket = &kNetlinkOps},
+    {.type = FileType::kInotify,
+     .prefix = "inotify.",
+     .poll = &Model::InotifyMask,
+     .wait = &Model::InotifyWait,
+     .read = &Model::InotifyRead,
+     .release = &Model::InotifyRelease,
+     .read_by_segment = kAlways,
+     .unread = &Model::InotifyUnread,
+     .fasync = true},
+    {.type = FileType::kRing,
+     .prefix = "ring.",
+     .poll = &Model::RingMask,
+     .wait = &Model::RingWait,
+     .release = &Model::RingRelease},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -232,6 +246,7 @@ void Model::Read(const Op& op, Outcome* out) {
   if (!Transfers(id, false, out)) return;
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
   (this->*OpsOf(id).read)(File(state_.files[id]), memory, static_cast<int64_t>(op.arg[2]), out);
+  Transferred(id, *out, kInAccess);
 }
 
 // vfs_write()
@@ -242,6 +257,7 @@ void Model::Write(const Op& op, Outcome* out) {
   if (!Transfers(id, true, out)) return;
   if (rules_(Rule::kMemoryRange, !InRange(memory))) return out->Error(kEFAULT);
   (this->*OpsOf(id).write)(File(state_.files[id]), memory, static_cast<int64_t>(op.arg[2]), op.arg[3], out);
+  Transferred(id, *out, kInModify);
 }
 
 // sockfd_lookup(): the socket that the number stands for; kNil, and the error, if it is none.
@@ -431,7 +447,10 @@ void Model::OpenInode(Id inode, uint32_t flags, Outcome* out) {
   if (rules_(Rule::kReopenNothing, open == nullptr)) return out->Error(kENXIO);
   if (open == nullptr) return out->Value(0);  // only where the rule is planted
   const Id file = (this->*open)(inode, (flags & ~kOCloexec) | kOLargefile, out);
-  if (file != kNil) Open(file, cloexec, out);
+  if (file == kNil) return;
+  state_.files[file].by_name = true;
+  Happened(file, kInOpen);
+  Open(file, cloexec, out);
 }
 
 // --- Files that epoll refuses ----------------------------------------------------------------------------------
@@ -448,7 +467,9 @@ void Model::MemfdCreate(const Op& op, Outcome* out) {
     return;
   }
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
-  Open(PlainOpen(NewInode(FileType::kMemfd), kORdwr | kOLargefile, out), (flags & 1) != 0, out);
+  const Id file = PlainOpen(NewInode(FileType::kMemfd), kORdwr | kOLargefile, out);
+  state_.files[file].quiet = !Has(Quirk::kMemfdNotifies);
+  Open(file, (flags & 1) != 0, out);
 }
 
 void Model::PlainRead(const File& file, Memory memory, int64_t n, Outcome* out) {

@@ -138,6 +138,24 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Sendfile(op, out);
     case Call::kSendfileAt:
       return SendfileAt(op, out);
+    case Call::kRingSetup:
+      return RingSetup(op, out);
+    case Call::kRingPush:
+      return RingPush(op, out);
+    case Call::kRingEnter:
+      return RingEnter(op, out);
+    case Call::kRingReap:
+      return RingReap(op, out);
+    case Call::kInotifyInit1:
+      return InotifyInit(op, out);
+    case Call::kInotifyAdd:
+      return InotifyAdd(op, out);
+    case Call::kInotifyRm:
+      return InotifyRm(op, out);
+    case Call::kInotifyRead:
+      return InotifyReadEvents(op, out);
+    case Call::kFchmod:
+      return Fchmod(op, out);
     case Call::kKcmpFile:
       return KcmpFile(op, out);
     case Call::kKcmpTfd:
@@ -192,6 +210,7 @@ bool Model::Blocks(const Op& op) const {
     case Call::kRead:
     case Call::kRecv:
     case Call::kReadv:
+    case Call::kInotifyRead:
       if (!f.readable) return false;
       break;
     case Call::kConnect:

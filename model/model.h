@@ -7,8 +7,8 @@
 // Where to look: fd_table.cc (descriptors), process.cc (the second process), file.cc (the table of what each type of
 // file can do), poll.cc, vector.cc (readv and writev), splice.cc (pipes), splice_file.cc (sendfile, and files at one
 // end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), device.cc (files that
-// never change), announce.cc (files that tell of changes), eventpoll.cc (notification, ready list), ctl.cc, wait.cc,
-// nesting.cc (loops and paths), describe.cc (state in words).
+// never change), announce.cc (files that tell of changes), ring.cc (io_uring as a file), eventpoll.cc (notification,
+// ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -298,6 +298,47 @@ class Model {
   void UserfaultfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void UserfaultfdRelease(const File& file) { state_.userfaultfds.Free(file.object); }
 
+  // inotify.cc
+  void InotifyInit(const Op& op, Outcome* out);
+  void InotifyAdd(const Op& op, Outcome* out);
+  void InotifyRm(const Op& op, Outcome* out);
+  void InotifyReadEvents(const Op& op, Outcome* out);
+  uint32_t InotifyMask(const File& file);
+  void InotifyWait(const File& file, Queues* queues);
+  void InotifyRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  int64_t InotifyUnread(const File& file, Outcome*) {
+    return kInEventSize * state_.inotifies[file.object].notices.size;
+  }
+  void InotifyRelease(const File& file);
+  Id InotifyAt(int32_t fd, Outcome* out);
+  void QueueNotice(Id watch, uint32_t mask);
+  void RemoveWatch(Id watch);
+  void Tell(Id inode, uint32_t event, bool by_path);
+  void TellGone(Id inode);
+  // fsnotify_file(): what was done with a file, for those who watch its inode.
+  void Happened(Id file, uint32_t event) {
+    if (state_.watched == 0) [[likely]]
+      return;
+    Watched(file, event);
+  }
+  void Watched(Id file, uint32_t event);
+  void Transferred(Id file, const Outcome& out, uint32_t event) {
+    if (out.kind == Outcome::kValues && out.value[0] > 0) Happened(file, event);
+  }
+  void Fchmod(const Op& op, Outcome* out);
+
+  // ring.cc
+  void RingSetup(const Op& op, Outcome* out);
+  void RingPush(const Op& op, Outcome* out);
+  void RingReap(const Op& op, Outcome* out);
+  void RingEnter(const Op& op, Outcome* out);
+  uint32_t RingMask(const File& file);
+  void RingWait(const File& file, Queues* queues);
+  void RingRelease(const File& file) { state_.rings.Free(file.object); }
+  Id RingAt(int32_t fd, Errno otherwise, Outcome* out);
+  void Complete(Id ring);
+  void FlushOverflow(Id ring);
+
   // perf.cc
   void PerfEventOpen(const Op& op, Outcome* out);
   void PerfWait(const File& file, Queues* queues);
@@ -483,7 +524,7 @@ class Model {
   void Harvest(Instance& e, Memory memory, int32_t max, Outcome* out);
   uint32_t PollInstance(Id instance);
   uint32_t PollItem(Id item);
-  void NotifyUpward(Id instance);
+  void NotifyUpward(Id instance, uint32_t more = 0);
   void ReleaseInstance(Id instance);
   void Params(const Op& op, Outcome* out);
   void Fdinfo(const Op& op, Outcome* out);

@@ -91,8 +91,17 @@ enum class Call : uint8_t {
   kMemfdSecret,     // memfd_secret(0 flags)
   kChange,          // change(0 which): what a file in /proc tells changes, the mounts or the domain name (enum Which)
   kNlRequest,       // nl_request(0 fd, 1 what): one message to rtnetlink is sent (enum Request)
+  kInotifyInit1,    // inotify_init1(0 flags)
+  kInotifyAdd,      // inotify_add_watch(0 fd, 1 file, 2 mask): of what the number `file` names, through /proc
+  kInotifyRm,       // inotify_rm_watch(0 fd, 1 wd)
+  kInotifyRead,     // inotify_read(0 fd, [1 memory,] 2 n) = [mask wd, ...]: read(2), and what the bytes say
+  kFchmod,          // fchmod(0 fd, 1 mode): of a pipe, a FIFO or a memfd
+  kRingSetup,       // uring_setup(0 entries, 1 flags): io_uring_setup(2)
+  kRingPush,        // uring_push(0 fd, 1 n) = how many NOPs found room in the submission queue; no system call
+  kRingEnter,       // uring_enter(0 fd, 1 submit, 2 flags): io_uring_enter(2), waiting for nothing
+  kRingReap,        // uring_reap(0 fd, 1 n) = how many completions were taken; no system call
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kNlRequest) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kRingReap) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -262,7 +271,8 @@ struct Op {
 
 // The words of event masks, in the order in which they are printed.
 std::span<const Word> EventWords();
-// Those of the masks in the set of a call that Polls: select's are R, W and X, with the values of IN, OUT and PRI.
+// Those of the masks in the set of a call that Polls: select's are R, W and X, with the values of IN, OUT and PRI. And
+// those of the records that inotify_read returns.
 std::span<const Word> PolledWords(Call call);
 inline constexpr uint16_t kSelectSets = 7;
 

@@ -52,6 +52,8 @@ constexpr Era kEras[] = {
     {Quirk::kNoExclusive, 0, R(4, 5)},
     {Quirk::kNoWakeup, 0, R(3, 5)},
     {Quirk::kNoPathLimit, 0, R(3, 3)},
+    {Quirk::kMemfdNotifies, 0, R(6, 14)},
+    {Quirk::kSpliceUnnoticed, 0, R(6, 5)},
 };
 
 struct Release {

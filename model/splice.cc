@@ -79,11 +79,17 @@ void Model::SpliceFiles(int32_t from_fd, Offset* off_in, int32_t into_fd, Offset
   const bool asked = (flags & kSpliceNonblock) != 0;
   const bool in_nonblock = (from.flags & kONonblock) != 0, out_nonblock = (into.flags & kONonblock) != 0;
   if (ipipe != kNil && opipe != kNil) {
-    return PipeToPipe(ipipe, opipe, n, tee, asked || in_nonblock || out_nonblock, out);
+    PipeToPipe(ipipe, opipe, n, tee, asked || in_nonblock || out_nonblock, out);
+  } else if (ipipe != kNil) {
+    PipeToFile(ipipe, to, off_out, n, asked || in_nonblock, out);
+  } else if (OffsetGoes(in, *off_in, n, kEINVAL, out)) {
+    FileToPipe(in, off_in, opipe, n, asked || out_nonblock, out);
   }
-  if (ipipe != kNil) return PipeToFile(ipipe, to, off_out, n, asked || in_nonblock, out);
-  if (!OffsetGoes(in, *off_in, n, kEINVAL, out)) return;
-  FileToPipe(in, off_in, opipe, n, asked || out_nonblock, out);
+  // do_splice() tells of the modification first, do_tee() of the access.
+  if (Has(Quirk::kSpliceUnnoticed)) return;
+  if (!rules_(Rule::kInotifySpliceOrder, tee))
+    return Transferred(to, *out, kInModify), Transferred(in, *out, kInAccess);
+  Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
 }
 
 // splice_pipe_to_pipe() and link_pipe().
@@ -161,7 +167,8 @@ void Model::Vmsplice(const Op& op, Outcome* out) {
     const int64_t done = TakeFromPipe(pipe, n, room, nonblock, &freed, out);
     if (done < 0) return;
     SpliceWakes(kNil, false, pipe, freed);
-    return out->Value(done);
+    out->Value(done);
+    return Has(Quirk::kSpliceUnnoticed) ? void() : Transferred(id, *out, kInAccess);
   }
   if (!SpaceInPipe(pipe, nonblock, out)) return;
   // iter_to_pipe(): the pages end where the memory does; what faults ends at a page's end.
@@ -179,6 +186,7 @@ void Model::Vmsplice(const Op& op, Outcome* out) {
   if (rules_(Rule::kMemoryFault, done == 0)) return out->Error(kEFAULT);
   SpliceWakes(pipe, true, kNil, false);
   out->Value(done);
+  if (!Has(Quirk::kSpliceUnnoticed)) Transferred(id, *out, kInModify);
 }
 
 }  // namespace pollux

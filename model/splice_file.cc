@@ -155,7 +155,8 @@ void Model::SendfileFrom(int32_t to_fd, int32_t in_fd, Offset* offset, int64_t n
   const File into = state_.files[to];
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
   if (const Id pipe = PipeOf(into); pipe != kNil) {
-    return FileToPipe(in, offset, pipe, n, (into.flags & kONonblock) != 0, out);
+    FileToPipe(in, offset, pipe, n, (into.flags & kONonblock) != 0, out);
+    return Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
   }
   FileToFile(in, offset, to, n, out);
 }
@@ -178,6 +179,7 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   Offset none;
   if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, PositionOf(to, &none), bytes);
   out->Value(bytes);
+  Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
 }
 
 }  // namespace pollux

@@ -144,6 +144,8 @@ enum class FileType : uint8_t {
   kConstant,   // opened by name; nobody is ever notified
   kAnnounces,  // tells of changes of a namespace
   kNetlink,
+  kInotify,
+  kRing,
   kCount,
 };
 
@@ -151,7 +153,9 @@ enum class FileType : uint8_t {
 struct File {
   FileType type = FileType::kNone;
   bool readable = false, writable = false;  // FMODE_READ, FMODE_WRITE
+  bool quiet = false;                       // what is done with it is no event for inotify (FMODE_NONOTIFY)
   uint32_t flags = 0;                       // what F_GETFL returns
+  bool by_name = false;                     // opened by a name, if only one of /proc
   int32_t refs = 0;                         // descriptors
   Id object = kNil;                         // pipe, eventfd, socket, timer or instance
   Id inode = kNil;                          // of a file that can be opened again (/proc/PID/fd)
@@ -167,6 +171,7 @@ struct Inode {
   Id object = kNil;               // its pipe, while that is open
   int64_t size = 0;               // of a memfd or a regular file
   Which which = Which::kRegular;  // of what open() has named
+  List watches;                   // of inotify
 };
 
 // One ring slot of a pipe.
@@ -207,6 +212,38 @@ struct Userfaultfd {
 };
 
 struct Perf {
+  List queue;
+};
+
+// What inotify is to tell of an inode.
+struct Watch {
+  Hook in_inotify, in_inode;
+  Id inotify = kNil, inode = kNil;
+  int32_t wd = 0;
+  uint32_t events = 0;
+  bool oneshot = false, exclude_unlinked = false;
+};
+using InotifyWatches = ListOps<Watch, &Watch::in_inotify>;
+using InodeWatches = ListOps<Watch, &Watch::in_inode>;
+
+// An event that inotify has queued.
+struct Notice {
+  Hook in_inotify;
+  uint32_t mask = 0;
+  int32_t wd = 0;
+};
+using NoticeList = ListOps<Notice, &Notice::in_inotify>;
+
+struct Inotify {
+  List watches, notices;
+  int32_t next_wd = 1;
+  List queue;
+};
+
+// An io_uring: what stands in its queues, and the completions that found no room.
+struct Ring {
+  int64_t sq_entries = 0, cq_entries = 0;
+  int64_t submissions = 0, completions = 0, overflow = 0;
   List queue;
 };
 
@@ -405,7 +442,12 @@ struct State : Process {
   Announced mounts, domain_name;
   Table<Netlink> netlinks;
   Table<NetlinkMessage> netlink_messages;
-  uint32_t netlink_addresses = 0;          // so far
+  uint32_t netlink_addresses = 0;  // so far
+  Table<Ring> rings;
+  Table<Inotify> inotifies;
+  Table<Watch> watches;
+  Table<Notice> notices;
+  uint32_t watched = 0;                    // watches that have an inode
   uint64_t inet_addresses = 0;             // so far
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
@@ -425,6 +467,7 @@ struct State : Process {
     inets.Clear(), inet_addresses = 0;
     mounts = domain_name = {};
     netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 0;
+    rings.Clear(), inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
   }
 };
 

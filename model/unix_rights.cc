@@ -41,6 +41,7 @@ void Model::UnixSendfd(const File& file, int32_t fd, Outcome* out) {
     if (rules_(Rule::kUnixNotConnected, s.state != SocketState::kConnected, id)) return out->Error(kENOTCONN);
   }
   if (rules_(Rule::kFdBad, passed == kNil)) return out->Error(kEBADF);
+  if (rules_(Rule::kRingNotPassed, f.type == FileType::kRing, passed)) return out->Error(kEINVAL);
   const Transfer t = {.memory = {}, .n = 1, .flags = 0, .nonblock = (file.flags & kONonblock) != 0, .file = passed};
   if (s.type == kSockStream) {
     StreamSend(id, t, out);

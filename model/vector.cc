@@ -73,16 +73,20 @@ void Model::Readv(const Op& op, Outcome* out) {
   const File f = state_.files[id];
   const FileOps& ops = Ops(f.type);
   const int64_t n = static_cast<int64_t>(op.arg[2]), more = static_cast<int64_t>(op.arg[4]);
-  if (rules_(Rule::kVectorNothing, n + more == 0, id)) return out->Value(0);
-  if (!rules_(Rule::kVectorReadBySegment, Still(ops.read_by_segment, Quirk::kVectorReadsEach), id)) {
-    return (this->*ops.read)(f, Joined(op.mem(1), n, op.mem(3), true), n + more, out);
+  if (rules_(Rule::kVectorNothing, n + more == 0, id)) {
+    out->Value(0);
+  } else if (!rules_(Rule::kVectorReadBySegment, Still(ops.read_by_segment, Quirk::kVectorReadsEach), id)) {
+    (this->*ops.read)(f, Joined(op.mem(1), n, op.mem(3), true), n + more, out);
+  } else {
+    BySegment(
+        n, more,
+        [&](int second, Outcome* o) {
+          (this->*ops.read)(File(state_.files[id]), op.mem(second ? 3 : 1), second ? more : n, o);
+        },
+        out);
   }
-  BySegment(
-      n, more,
-      [&](int second, Outcome* o) {
-        (this->*ops.read)(File(state_.files[id]), op.mem(second ? 3 : 1), second ? more : n, o);
-      },
-      out);
+  // vfs_readv(): here nothing read is an access, too.
+  if (out->kind == Outcome::kValues) Happened(id, kInAccess);
 }
 
 void Model::Writev(const Op& op, Outcome* out) {
@@ -93,7 +97,8 @@ void Model::Writev(const Op& op, Outcome* out) {
   const int64_t n = static_cast<int64_t>(op.arg[2]), more = static_cast<int64_t>(op.arg[5]);
   if (rules_(Rule::kVectorNothing, n + more == 0, id)) return out->Value(0);
   if (!rules_(Rule::kVectorBySegment, ops.write_by_segment == kAlways, id)) {
-    return (this->*ops.write)(f, Joined(op.mem(1), n, op.mem(4), false), n + more, op.arg[3], out);
+    (this->*ops.write)(f, Joined(op.mem(1), n, op.mem(4), false), n + more, op.arg[3], out);
+    return Transferred(id, *out, kInModify);
   }
   BySegment(
       n, more,

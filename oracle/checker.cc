@@ -39,6 +39,7 @@ bool MaySleepOutsideWait(Call call) {
     case Call::kSpliceAt:
     case Call::kSendfileAt:
     case Call::kNlRequest:
+    case Call::kInotifyRead:
       return true;
     default:
       return false;

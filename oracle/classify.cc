@@ -190,6 +190,15 @@ Difference CompareItems(std::span<const Record> allowed, std::span<const Record>
   return Difference::kMemory;
 }
 
+// Events of inotify, oldest first.
+Difference CompareNotices(std::span<const Record> allowed, std::span<const Record> observed) {
+  for (size_t i = 0; i < allowed.size() && i < observed.size(); ++i) {
+    if (allowed[i].data != observed[i].data) return Difference::kData;
+    if (allowed[i].events != observed[i].events) return Difference::kBits;
+  }
+  return allowed.size() > observed.size() ? Difference::kMissing : Difference::kExtra;
+}
+
 bool ReturnsDescriptor(const Op& op) {
   if (op.call == Call::kFcntl) return op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec;
   return Outputs(op.call) > 0;
@@ -221,6 +230,9 @@ Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, con
         return with(CompareItems(allowed.records, observed.records));
       case Yields::kRevents:
         return ClassifyPoll(op, allowed, observed, before, after);
+      case Yields::kEvents:
+        if (op.call == Call::kInotifyRead) return with(CompareNotices(allowed.records, observed.records));
+        [[fallthrough]];
       default:
         return ClassifyWait(op, allowed, observed, before, after);
     }

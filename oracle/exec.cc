@@ -16,6 +16,7 @@
 
 #include "model/abi.h"
 #include "oracle/exec_internal.h"
+#include "oracle/shared_ring.h"
 
 namespace pollux {
 namespace {
@@ -182,6 +183,9 @@ void Exec::Run(const Op& op, Outcome* out) {
       return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
     }
     if (op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve) return RunProcess(op, out);
+    if (op.call == Call::kRingSetup || op.call == Call::kRingPush || op.call == Call::kRingReap) {
+      return RunRing(op, out);
+    }
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
     if (op.call == Call::kChange) {
       const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
@@ -196,8 +200,13 @@ void Exec::Run(const Op& op, Outcome* out) {
   const bool inet = op.call == Call::kSocket && op.num(0) == AF_INET;
   const bool netlink = op.call == Call::kSocket && op.num(0) == AF_NETLINK;
   if ((inet || netlink) && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
+  if (op.call == Call::kInotifyAdd || op.call == Call::kFchmod) [[unlikely]] {
+    if (const char* why = NotOwned(op.fd(op.call == Call::kInotifyAdd ? 1 : 0).number())) return Skip(why, out);
+  }
   bool blocked = false, died = false;
   const long result = InvokeMarked(*call_, &blocked, &died);
+  if (const char* why = InotifyLimit(op, result)) [[unlikely]]
+    return Skip(why, out);
   if (loopback_.active() || inet) [[unlikely]] {
     if (const char* why = OnLoopback(op, result)) return Skip(why, out);
   }
@@ -208,6 +217,14 @@ void Exec::Run(const Op& op, Outcome* out) {
     out->Clear();
     out->kind = died ? Outcome::kDied : Outcome::kBlocked;
   }
+}
+
+void Exec::RunRing(const Op& op, Outcome* out) {
+  const long result = op.call == Call::kRingSetup  ? SetUpRing(op.u32(0), op.u32(1))
+                      : op.call == Call::kRingPush ? PushNops(op.fd(0).number(), op.u32(1))
+                                                   : ReapCompletions(op.fd(0).number(), op.u32(1));
+  if (result == -ENOMEM) return Skip("no memory for a ring", out);
+  result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
 }
 
 void Exec::RunProcess(const Op& op, Outcome* out) {

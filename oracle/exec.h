@@ -184,10 +184,12 @@ class Exec {
   void SegmentsAt(const Op& op, SystemCall* call);
   long InvokeMarked(const SystemCall& call, bool* blocked, bool* died);
   void RunProcess(const Op& op, Outcome* out);
+  void RunRing(const Op& op, Outcome* out);
   void RunUring(const Op& op, Outcome* out);
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);
   void CollectBytes(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectNotices(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSegments(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectPolled(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSets(const Op& op, const SystemCall& call, long result, Outcome* out);

@@ -30,6 +30,8 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
     case Call::kRead:
     case Call::kRecv:
       return CollectBytes(op, c, result, out);
+    case Call::kInotifyRead:
+      return CollectNotices(op, c, result, out);
     case Call::kReadv:
       return CollectSegments(op, c, result, out);
     case Call::kVmsplice:

@@ -54,6 +54,11 @@ inline void Skip(const char* why, Outcome* out) {
   out->note = why;
 }
 
+// Why the file of the number is none that only the trace knows, or nullptr; a number that is not open is nobody's. And
+// why an error comes of what others on the machine hold. (exec_notify.cc)
+const char* NotOwned(int fd);
+const char* InotifyLimit(const Op& op, long result);
+
 }  // namespace pollux
 
 #endif  // POLLUX_ORACLE_EXEC_INTERNAL_H_

@@ -335,6 +335,20 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kRecvfd:
       MessageWithRoom(c);
       return set(SYS_recvmsg, fd, address(&c->message.header), 0);
+    case Call::kRingEnter:
+      return set(SYS_io_uring_enter, fd, op.u32(1), 0, op.u32(2), 0, 8);
+    case Call::kInotifyInit1:
+      return set(SYS_inotify_init1, op.u32(0));
+    case Call::kInotifyAdd:
+      ThreadPath(c->path, "/proc/thread-self/fd/", op.fd(1).number());
+      return set(SYS_inotify_add_watch, fd, address(c->path), op.u32(2));
+    case Call::kInotifyRm:
+      return set(SYS_inotify_rm_watch, fd, op.num(1));
+    case Call::kInotifyRead:
+      OutputAt(op.mem(1), 1, op.arg[2], c);
+      return set(SYS_read, fd, address(c->buffer), static_cast<long>(op.arg[2]));
+    case Call::kFchmod:
+      return set(SYS_fchmod, fd, op.u32(1));
     case Call::kReopen:
       ThreadPath(c->path, "/proc/thread-self/fd/", static_cast<int>(fd));
       return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
@@ -342,6 +356,9 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       return set(kMemfdSecret, op.u32(0));
     case Call::kFdinfo:
     case Call::kWatches:
+    case Call::kRingSetup:
+    case Call::kRingPush:
+    case Call::kRingReap:
     case Call::kFifo:
     case Call::kChange:
       return false;

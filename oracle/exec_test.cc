@@ -383,6 +383,20 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kFork), 2);
     EXPECT_EQ(value(Call::kExit), -kEPERM);
     EXPECT_EQ(value(Call::kExecve), -kEPERM);
+    const int64_t inotify = value(Call::kInotifyInit1, {kONonblock});
+    ASSERT_GE(inotify, 0);
+    EXPECT_EQ(value(Call::kInotifyAdd, {static_cast<uint64_t>(inotify), N(-1), kInModify}), -kENOENT);
+    EXPECT_EQ(value(Call::kInotifyRm, {static_cast<uint64_t>(inotify), 1}), -kEINVAL);
+    EXPECT_EQ(value(Call::kInotifyRead, {static_cast<uint64_t>(inotify), kGood, 64}), -kEAGAIN);
+    EXPECT_EQ(value(Call::kFchmod, {N(-1), 0600}), -kEBADF);
+    if (const int64_t ring = value(Call::kRingSetup, {2}); ring >= 0) {
+      const uint64_t number = static_cast<uint64_t>(ring);
+      EXPECT_EQ(value(Call::kRingPush, {number, 5}), 2);
+      EXPECT_EQ(value(Call::kRingEnter, {number, 5}), 2);
+      EXPECT_EQ(value(Call::kRingReap, {number, 1}), 1);
+    } else {
+      seen.insert({Call::kRingPush, Call::kRingEnter, Call::kRingReap});
+    }
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }

@@ -57,6 +57,15 @@ class Body {
       case Call::kPoll:
       case Call::kPpoll:
         return Poll();
+      case Call::kRingSetup:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", set_up_ring(" + std::to_string(op_.u32(0)) +
+               "U, " + Hex(op_.u32(1)) + "));\n";
+      case Call::kRingPush:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", push_nops(" + Fd(0) + ", " +
+               std::to_string(op_.u32(1)) + "U));\n";
+      case Call::kRingReap:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", reap(" + Fd(0) + ", " +
+               std::to_string(op_.u32(1)) + "U));\n";
       case Call::kFifo:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", fifo(" + Int(0) + "));\n";
       case Call::kChange:
@@ -84,6 +93,9 @@ class Body {
  private:
   std::string Want() const {
     if (want_.kind == Outcome::kError) return "-" + ErrnoName(want_.error);
+    if (op_.call == Call::kInotifyRead && want_.kind == Outcome::kRecords) {
+      return Number(kInEventSize * static_cast<int64_t>(want_.records.size()));
+    }
     if (want_.kind == Outcome::kRecords) return std::to_string(want_.records.size());
     if (Spec(op_.call).yields == Yields::kPassed) return Number(want_.value[1]);
     if (Spec(op_.call).yields == Yields::kTwo || op_.call == Call::kFionread) return "0";
@@ -370,6 +382,19 @@ class Body {
         return "SYS_memfd_create, \"pollux\", " + Int(0);
       case Call::kOpen:
         return std::string("SYS_openat, AT_FDCWD, \"") + NamedFiles::PathOf(op_.arg[0]) + "\", " + Int(1);
+      case Call::kRingEnter:
+        return "SYS_io_uring_enter, " + Fd(0) + ", " + std::to_string(op_.u32(1)) + "U, 0, " + Hex(op_.u32(2)) +
+               ", NULL, 8L";
+      case Call::kInotifyInit1:
+        return "SYS_inotify_init1, " + Int(0);
+      case Call::kInotifyAdd:
+        return "SYS_inotify_add_watch, " + Fd(0) + ", fd_path(" + Fd(1) + "), " + Int(2);
+      case Call::kInotifyRm:
+        return "SYS_inotify_rm_watch, " + Fd(0) + ", " + Int(1);
+      case Call::kInotifyRead:
+        return "SYS_read, " + Fd(0) + ", " + Output(1, 1, op_.arg[2]) + ", " + Long(2);
+      case Call::kFchmod:
+        return "SYS_fchmod, " + Fd(0) + ", " + Int(1);
       case Call::kReopen:
         return "SYS_openat, AT_FDCWD, fd_path(" + Fd(0) + "), " + Int(1);
       case Call::kPrlimit:
@@ -412,6 +437,7 @@ class Body {
     std::string text;
     switch (Spec(op_.call).yields) {
       case Yields::kEvents:
+        if (op_.call == Call::kInotifyRead) return Notices();
         for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
           text += "  record(" + std::to_string(i) + ", " + EventBits(want_.records[i].events) + ", " +
                   Hex(want_.records[i].data) + ");\n";
@@ -464,6 +490,15 @@ class Body {
     }
     if (op_.call == Call::kFionread && want_.kind == Outcome::kValues && op_.mem(1).kind() == Memory::kGood) {
       text += "  is_integer(" + Number(want_.value[0]) + ");\n";
+    }
+    return text;
+  }
+
+  std::string Notices() const {
+    std::string text;
+    for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
+      text += "  notice(" + std::to_string(i) + ", " + Bits(PolledWords(op_.call), want_.records[i].events) + ", " +
+              Number(static_cast<int32_t>(want_.records[i].data)) + ");\n";
     }
     return text;
   }

@@ -24,9 +24,11 @@ std::span<const Fragment> QuotaFragments();    // watches
 std::span<const Fragment> SocketFragments();   // addresses, options, descriptors in messages
 std::span<const Fragment> FileFragments();     // sets, segments, fdinfo, FIFOs
 std::span<const Fragment> ProcessFragments();  // a second process
+std::span<const Fragment> NotifyFragments();   // events of inotify, the memory of rings
 
-inline std::array<std::span<const Fragment>, 6> AllFragments() {
-  return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments(), ProcessFragments()};
+inline std::array<std::span<const Fragment>, 7> AllFragments() {
+  return {MemoryFragments(), CallFragments(),    QuotaFragments(), SocketFragments(),
+          FileFragments(),   ProcessFragments(), NotifyFragments()};
 }
 
 }  // namespace pollux

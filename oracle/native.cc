@@ -94,6 +94,12 @@ std::vector<Op> Probes() {
       op(Call::kFork),
       second(op(Call::kExecve)),
       second(op(Call::kExit)),
+      op(Call::kRingSetup, {1}),
+      op(Call::kInotifyInit1),
+      op(Call::kInotifyAdd, {none, none, kInModify}),
+      op(Call::kInotifyRm, {none, 1}),
+      op(Call::kInotifyRead, {none, good, 16}),
+      op(Call::kFchmod, {none, 0600}),
   };
 }
 

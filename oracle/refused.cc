@@ -43,6 +43,16 @@ const char* Refused(const Op& op) {
       if ((type == 0 && request != FIBMAP && request != FIGETBSZ) || type == kEpollIoctlType) return nullptr;
       return "an ioctl not known to be harmless";
     }
+    case Call::kRingSetup:
+      return op.u32(0) > 64 && op.u32(0) <= 32768              ? "a ring of more than a page"
+             : op.u32(1) != 0 && (op.u32(1) & 0xff000000) == 0 ? "a ring of another kind"
+                                                               : nullptr;
+    case Call::kRingEnter:
+      return (op.u32(2) & ~1u) != 0 && (op.u32(2) & 0xffff0000) == 0 ? "entering in another way" : nullptr;
+    case Call::kInotifyAdd:
+      return (op.u32(2) & kInDontFollow) != 0 ? "it would watch a link of /proc" : nullptr;
+    case Call::kFchmod:
+      return (op.u32(1) & 0600) != 0600 || op.u32(1) > 0777 ? "a mode that keeps out its owner" : nullptr;
     case Call::kFifo:
       return (op.u32(0) & ~kOCloexec) != 0 ? "a fifo flag outside the language" : nullptr;
     case Call::kSelect:

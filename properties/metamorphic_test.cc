@@ -177,6 +177,10 @@ RC_GTEST_PROP(Metamorphic, WhatIsDoneThroughDupsIsTheSame, (const Drawn& drawn))
 
 // A whole trace through descriptors that went through a socket (SCM_RIGHTS).
 RC_GTEST_PROP(Metamorphic, WhatIsDoneThroughPassedDescriptorsIsTheSame, (const Drawn& drawn)) {
+  // No message carries an io_uring.
+  for (const Op& op : drawn.ops) {
+    if (op.call == Call::kRingSetup) return;
+  }
   Script script(drawn.ops);
   Lent(
       drawn.ops,
