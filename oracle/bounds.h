@@ -32,6 +32,12 @@ constexpr bool SecondMay(Call call) {
     case Call::kFifo:
     case Call::kUringEpollCtl:
     case Call::kUringEpollWait:
+    case Call::kInotifyInit1:
+    case Call::kInotifyAdd:
+    case Call::kFchmod:
+    case Call::kRingSetup:
+    case Call::kRingPush:
+    case Call::kRingReap:
       return false;
     default:
       return true;
