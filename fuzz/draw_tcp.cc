@@ -86,6 +86,7 @@ void Act(Generator& g, Fd from, Fd to) {
       return g.Emit(r.OneIn(2) ? ops::Send(from, 4, kMsgDontwait, g.BadMemory(4))
                                : ops::Recv(to, 4, kMsgDontwait, g.BadMemory(4)));
     case 14:
+      if (r.OneIn(3)) g.Emit(ops::Setsockopt(from, kSoLinger, 0));
       return g.Emit(ops::Close(from));
     default:
       return g.Emit(r.OneIn(2) ? ops::Write(from, 1) : ops::Read(to, 64));
