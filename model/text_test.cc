@@ -421,7 +421,7 @@ TEST(TextTest, ErrorsSayWhereAndWhatWasExpected) {
        "t:1:44: expected the timeout: a poll has at most 9 descriptors, got `0`"},
       {"read(3, -1)", "t:1:9: expected a byte count up to 1048576, got `-1`"},
       {"write(3, NULL, u64 1)", "t:1:16: expected a byte count: the memory cannot be read, got `u64`"},
-      {"open(4, 0)", "t:1:6: expected regular, directory or null, got `4`"},
+      {"change(4)", "t:1:8: expected mounts or domainname, got `4`"},
       {"prlimit(CPU, 4)", "t:1:9: expected `NOFILE`, got `CPU`"},
       {"shutdown(3, SHUT_RW)", "t:1:13: expected how: SHUT_RD, SHUT_WR, SHUT_RDWR or a number, got `SHUT_RW`"},
       {"close(3) = ", "t:1:11: expected an integer, or an outcome in words, got the end of the line"},

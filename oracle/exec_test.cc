@@ -383,6 +383,9 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_EQ(value(Call::kFork), 2);
     EXPECT_EQ(value(Call::kExit), -kEPERM);
     EXPECT_EQ(value(Call::kExecve), -kEPERM);
+    EXPECT_LT(value(Call::kMemfdSecret, {kONonblock}), 0);
+    EXPECT_EQ(value(Call::kNlRequest, {N(3), static_cast<uint64_t>(Request::kNothing)}), -kENOTSOCK);
+    EXPECT_EQ(value(Call::kChange, {static_cast<uint64_t>(Which::kMounts)}), 0);
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }
