@@ -269,10 +269,10 @@ class Body {
       case Call::kSplice:
         return "SYS_splice, " + Fd(0) + ", NULL, " + Fd(1) + ", NULL, " + Long(2) + ", " + Int(3);
       case Call::kSpliceAt:
-        return "SYS_splice, " + Fd(0) + ", " + Struct(1, "offset(0, " + Long(2) + ")", 8) + ", " + Fd(3) + ", " +
-               Struct(4, "offset(1, " + Long(5) + ")", 8) + ", " + Long(6) + ", " + Int(7);
+        return "SYS_splice, " + Fd(0) + ", " + Struct(1, "file_offset(0, " + Long(2) + ")", 8) + ", " + Fd(3) + ", " +
+               Struct(4, "file_offset(1, " + Long(5) + ")", 8) + ", " + Long(6) + ", " + Int(7);
       case Call::kSendfileAt:
-        return "SYS_sendfile, " + Fd(0) + ", " + Fd(1) + ", " + Struct(2, "offset(0, " + Long(3) + ")", 8) + ", " +
+        return "SYS_sendfile, " + Fd(0) + ", " + Fd(1) + ", " + Struct(2, "file_offset(0, " + Long(3) + ")", 8) + ", " +
                Long(4);
       case Call::kTee:
         return "SYS_tee, " + Fd(0) + ", " + Fd(1) + ", " + Long(2) + ", " + Int(3);
