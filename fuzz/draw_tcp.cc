@@ -160,6 +160,7 @@ void Door(Generator& g, int32_t ep) {
         break;
       case 5:
         g.Emit(ops::Shutdown(r.OneIn(3) ? l : c, static_cast<int32_t>(r.Below(3))));
+        if (r.OneIn(3)) g.Emit(ops::Connect(c, l));
         break;
       case 6:
         if (r.OneIn(3)) g.Emit(ops::Close(r.OneIn(2) ? l : c));

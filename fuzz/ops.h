@@ -140,6 +140,12 @@ inline Op Sendfd(Fd socket, Fd fd) { return Make(Call::kSendfd, {socket.bits(), 
 inline Op Recvfd(Fd socket) { return Make(Call::kRecvfd, {socket.bits()}); }
 inline Op Reopen(Fd fd, uint32_t flags) { return Make(Call::kReopen, {fd.bits(), flags}); }
 inline Op Fifo(uint32_t flags) { return Make(Call::kFifo, {flags}); }
+inline Op MqSend(Fd fd, uint64_t bytes, uint64_t payload, uint32_t priority, Memory memory = {}) {
+  return Make(Call::kMqSend, {fd.bits(), memory.bits(), bytes, payload, Int(static_cast<int32_t>(priority))});
+}
+inline Op MqReceive(Fd fd, uint64_t n, Memory memory = {}) {
+  return Make(Call::kMqReceive, {fd.bits(), memory.bits(), n});
+}
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }

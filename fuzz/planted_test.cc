@@ -94,10 +94,10 @@ TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
     const std::string id(Info(static_cast<Rule>(r)).id);
     EXPECT_TRUE(names.contains(id + "=true") && names.contains(id + "=false")) << id;
   }
-  for (const char* area :
-       {"creation", "ctl",    "masks",  "identity", "order",   "LT",     "ET",    "ONESHOT",   "nesting", "quota",
-        "fault",    "fdinfo", "poll",   "pipe",     "eventfd", "stream", "dgram", "seqpacket", "timerfd", "listen",
-        "connect",  "oob",    "rights", "tcp",      "udp",     "fifo",   "doors", "process"}) {
+  for (const char* area : {"creation", "ctl",       "masks",   "identity", "order",   "LT",       "ET",      "ONESHOT",
+                           "nesting",  "quota",     "fault",   "fdinfo",   "poll",    "pipe",     "eventfd", "stream",
+                           "dgram",    "seqpacket", "timerfd", "listen",   "connect", "oob",      "rights",  "tcp",
+                           "udp",      "fifo",      "doors",   "process",  "mq",      "signalfd", "pidfd"}) {
     EXPECT_GE(areas[area], 3) << area;
   }
 }

@@ -31,10 +31,13 @@ enum class FileKind : uint8_t {
   kFifo,  // an O_PATH descriptor of a FIFO or a pipe; what it is opened as is a reading or a writing end
   kTcp,
   kUdp,
-  kProcess,  // no file: what is about a second process
+  kProcess,    // no file: what is about a second process
   kDevice,     // opened by name; never changes
   kAnnouncer,  // opened by name; tells of changes
   kNetlink,
+  kMqueue,
+  kSignalfd,
+  kPidfd,
   kRefused,
   kNone,  // not open
 };

@@ -107,7 +107,8 @@ Outcome RandomOutcome(Random& random, const Op& op) {
     default:
       break;
   }
-  if (yields == Yields::kEvents || yields == Yields::kRevents || yields == Yields::kItems) {
+  if (yields == Yields::kEvents || yields == Yields::kRevents || yields == Yields::kItems ||
+      yields == Yields::kSignals) {
     o.kind = Outcome::kRecords;
     o.records.resize(random() % 4);
     for (Record& r : o.records) {
@@ -117,12 +118,13 @@ Outcome RandomOutcome(Random& random, const Op& op) {
     }
     return o;
   }
-  const bool two =
-      yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed || yields == Yields::kOffset;
+  const bool two = yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed ||
+                   yields == Yields::kMessage || yields == Yields::kOffset;
+  const bool four = yields == Yields::kParams || yields == Yields::kAttributes;
   const bool three = yields == Yields::kInterval || yields == Yields::kOffsets;
-  o.nvalues = two ? 2 : yields == Yields::kParams ? 4 : three ? 3 : 1;
+  o.nvalues = two ? 2 : four ? 4 : three ? 3 : 1;
   for (uint8_t i = 0; i < o.nvalues; ++i) o.value[i] = static_cast<int64_t>(RandomValue(random));
-  o.has_payload = yields == Yields::kPayload && random() % 2 == 0;
+  o.has_payload = (yields == Yields::kPayload || yields == Yields::kMessage) && random() % 2 == 0;
   if (o.has_payload) o.payload = RandomValue(random);
   return o;
 }

@@ -20,7 +20,9 @@
 namespace pollux {
 namespace {
 
-// What is changed for the whole process, while there is an Exec: SIGPIPE and the poke signal.
+bool Sends(Call call) { return call == Call::kRaise || call == Call::kKill || call == Call::kSigqueue; }
+
+// What is changed for the whole process, while there is an Exec: SIGPIPE, the poke signal, the signals of traces.
 class ProcessSignals {
  public:
   static void Take() {
@@ -31,12 +33,14 @@ class ProcessSignals {
     empty.sa_handler = [](int) {};
     sigaction(SIGPIPE, &ignore, &pipe_);
     sigaction(Exec::PokeSignal(), &empty, &poke_);  // no SA_RESTART: a poked call returns
+    Signals::TakeHandlers();
   }
   static void Give() {
     const std::lock_guard lock(mutex_);
     if (--users_ > 0) return;
     sigaction(SIGPIPE, &pipe_, nullptr);
     sigaction(Exec::PokeSignal(), &poke_, nullptr);
+    Signals::GiveHandlers();
   }
 
  private:
@@ -100,6 +104,7 @@ const char* Exec::TakeTable() {
   }
   CloseFrom3();
   named_.Probe();
+  signals_.Open();
   limit_ = original_limit_.rlim_cur;
   uring_ = Uring::Open();
   if (!SetLimit(kTraceLimit)) return "cannot set RLIMIT_NOFILE to 1024";
@@ -108,6 +113,7 @@ const char* Exec::TakeTable() {
   sigset_t none;
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, &original_mask_);
+  BlockSignals();
   signals_taken_ = true;
   loopback_.Enter(uring_.get());
   return nullptr;
@@ -120,6 +126,7 @@ Exec::~Exec() {
     setrlimit(RLIMIT_NOFILE, &original_limit_);
   }
   if (signals_taken_) {
+    signals_.Drain();
     pthread_sigmask(SIG_SETMASK, &original_mask_, nullptr);
     ProcessSignals::Give();
   }
@@ -127,6 +134,9 @@ Exec::~Exec() {
 }
 
 void Exec::Reset() {
+  signals_.Drain();
+  children_.Reset();
+  if (uring_ != nullptr) uring_->Reset();
   if (!restart_expires_.empty()) timers_.Clear(), restart_expires_.clear(), lost_timers_ = false;
   second_.Kill();
   const bool inet = loopback_.busy();
@@ -177,17 +187,14 @@ void Exec::Run(const Op& op, Outcome* out) {
     return out->Error(kESRCH);
   if (!Prepare(op, call_)) [[unlikely]] {
     if (op.call == Call::kFdinfo) return Fdinfo(op.fd(0).number(), out);
-    if (op.call == Call::kFifo) {
-      const long result = fifos_.Open(static_cast<int>(op.u32(0)));
-      return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
-    }
     if (op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve) return RunProcess(op, out);
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
     if (op.call == Call::kChange) {
       const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
       return why != nullptr ? Skip(why, out) : out->Value(0);
     }
-    return Skip("no quota here", out);
+    if (op.call == Call::kWatches) return Skip("no quota here", out);
+    return RunSpecial(op, out);
   }
   if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
   if (op.call == Call::kPrlimit && call_->limit.rlim_cur > call_->limit.rlim_max) {
@@ -197,7 +204,11 @@ void Exec::Run(const Op& op, Outcome* out) {
   const bool netlink = op.call == Call::kSocket && op.num(0) == AF_NETLINK;
   if ((inet || netlink) && loopback_.Lacks() != nullptr) return Skip(loopback_.Lacks(), out);
   bool blocked = false, died = false;
-  const long result = InvokeMarked(*call_, &blocked, &died);
+  if (Sends(op.call)) [[unlikely]] {
+    if (const char* why = signals_.Lacks(op.call)) return Skip(why, out);
+    signals_.Sends();
+  }
+  const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
   if (loopback_.active() || inet) [[unlikely]] {
     if (const char* why = OnLoopback(op, result)) return Skip(why, out);
   }
@@ -231,6 +242,42 @@ const char* Exec::BeforeOpen(const Op& op) {
   const Which which = static_cast<Which>(op.arg[0]);
   if (const char* why = named_.Lacks(op.arg[0])) return why;
   return which >= Which::kMounts ? announcer_.Prepare(which) : nullptr;
+}
+
+// Ops that are more than a call.
+void Exec::RunSpecial(const Op& op, Outcome* out) {
+  const char* why = nullptr;
+  long result = -ENOSYS;
+  switch (op.call) {
+    case Call::kFifo:
+      result = fifos_.Open(static_cast<int>(op.u32(0)));
+      break;
+    case Call::kMqOpen:
+      result = queues_.Open(op.u32(0), op.num(1), op.num(2), &why);
+      break;
+    case Call::kChild:
+      result = children_.New(&why);
+      break;
+    case Call::kExitChild:
+      result = Children::Exit(op.fd(0).number());
+      break;
+    case Call::kPidfdOpen:
+      result = PidOf(op.fd(0).number());
+      if (result != -EBADF) result = Children::OpenAgain(static_cast<pid_t>(result), op.u32(1));
+      break;
+    default:
+      break;
+  }
+  if (why != nullptr) return Skip(why, out);
+  result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
+}
+
+// Does the call have a temporary mask under which a signal of the trace is delivered?
+bool Exec::LetsThrough(const Op& op) const {
+  if (!signals_.sent()) return false;
+  const size_t slot = op.call == Call::kEpollPwait2 ? 6 : 4;
+  const bool has = slot == 6 || op.call == Call::kEpollPwait || op.call == Call::kPpoll;
+  return has && op.mem(slot).readable() && signals_.Pending();
 }
 
 void Exec::RunUring(const Op& op, Outcome* out) {
@@ -268,7 +315,7 @@ void Exec::SettleLoopback() {  // a helper's descriptor counts as well
   highest_limit_ = highest;
 }
 
-long Exec::InvokeMarked(const SystemCall& call, bool* blocked, bool* died) {
+long Exec::InvokeMarked(const SystemCall& call, bool interruptible, bool* blocked, bool* died) {
   mark_->Enter();
   long result;
   do {
@@ -278,7 +325,7 @@ long Exec::InvokeMarked(const SystemCall& call, bool* blocked, bool* died) {
       result = Invoke(call);
     }
     *blocked = mark_->Poked();
-  } while (result == -EINTR && !*blocked);
+  } while (result == -EINTR && !*blocked && !interruptible);
   mark_->Leave();
   return result;
 }

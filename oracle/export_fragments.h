@@ -24,9 +24,10 @@ std::span<const Fragment> QuotaFragments();    // watches
 std::span<const Fragment> SocketFragments();   // addresses, options, descriptors in messages
 std::span<const Fragment> FileFragments();     // sets, segments, fdinfo, FIFOs
 std::span<const Fragment> ProcessFragments();  // a second process
+std::span<const Fragment> SignalFragments();   // signals, children, message queues
 
-inline std::array<std::span<const Fragment>, 6> AllFragments() {
-  return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments(), ProcessFragments()};
+inline std::array<std::span<const Fragment>, 7> AllFragments() {
+  return {MemoryFragments(), CallFragments(), QuotaFragments(), SocketFragments(), FileFragments(), ProcessFragments(), SignalFragments()};
 }
 
 }  // namespace pollux

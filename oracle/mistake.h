@@ -49,6 +49,7 @@ const std::vector<Mistake>& InetMistakes();
 const std::vector<Mistake>& ProcessMistakes();
 const std::vector<Mistake>& NamedMistakes();
 const std::vector<Mistake>& NetlinkMistakes();
+const std::vector<Mistake>& SignalMistakes();
 
 }  // namespace pollux
 

@@ -94,6 +94,19 @@ std::vector<Op> Probes() {
       op(Call::kFork),
       second(op(Call::kExecve)),
       second(op(Call::kExit)),
+      op(Call::kMqOpen, {kORdwr, 1, 1}),
+      op(Call::kMqSend, {none, good, 1}),
+      op(Call::kMqReceive, {none, good, 1}),
+      op(Call::kMqGetattr, {none}),
+      op(Call::kMqSetattr, {none}),
+      op(Call::kSignalfd4, {none, good, 1, 0}),
+      op(Call::kRaise, {0}),
+      op(Call::kKill, {0}),
+      op(Call::kSigqueue, {0, 0}),
+      op(Call::kChild),
+      op(Call::kPidfdOpen, {none}),
+      op(Call::kExitChild, {none}),
+      op(Call::kReap, {none}),
   };
 }
 
