@@ -86,6 +86,7 @@ void Act(Generator& g, Fd from, Fd to) {
       return g.Emit(r.OneIn(2) ? ops::Send(from, 4, kMsgDontwait, g.BadMemory(4))
                                : ops::Recv(to, 4, kMsgDontwait, g.BadMemory(4)));
     case 14:
+      if (r.OneIn(3)) g.Emit(ops::Setsockopt(from, kSoLinger, 0));
       return g.Emit(ops::Close(from));
     default:
       return g.Emit(r.OneIn(2) ? ops::Write(from, 1) : ops::Read(to, 64));
@@ -159,6 +160,7 @@ void Door(Generator& g, int32_t ep) {
         break;
       case 5:
         g.Emit(ops::Shutdown(r.OneIn(3) ? l : c, static_cast<int32_t>(r.Below(3))));
+        if (r.OneIn(3)) g.Emit(ops::Connect(c, l));
         break;
       case 6:
         if (r.OneIn(3)) g.Emit(ops::Close(r.OneIn(2) ? l : c));

@@ -58,7 +58,9 @@ std::string Lines(const std::string& path, std::string_view prefix) {
 // What a campaign could leave behind, by where it would show.
 std::map<std::string, std::string> Machine() {
   return {{"descriptors", Names("/proc/self/fd")},
-          {"signal dispositions", Lines("/proc/self/status", "Sig")},
+          // SigQ counts the user's, of every process.
+          {"signal dispositions", Lines("/proc/self/status", "SigBlk") + Lines("/proc/self/status", "SigIgn") +
+                                      Lines("/proc/self/status", "SigCgt")},
           {"POSIX timers", FileText("/proc/self/timers")},
           {"mounts", FileText("/proc/self/mounts")},
           {"shared memory", Names("/dev/shm")},

@@ -324,6 +324,7 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
       }
     } else {
       const uint32_t slots = static_cast<uint32_t>(Spec(op.call).args.size());
+      if (slots == 0) continue;
       const uint32_t slot = random->Below(slots);
       if (SlotSpec(op, slot).kind == ArgKind::kFd) continue;
       op.arg[slot] = NewValue(random, op, slot);

@@ -155,6 +155,12 @@ inline Op RingReap(Fd fd, uint32_t n) { return Make(Call::kRingReap, {fd.bits(),
 inline Op RingEnter(Fd fd, uint32_t submit, uint32_t flags) {
   return Make(Call::kRingEnter, {fd.bits(), Int(static_cast<int32_t>(submit)), flags});
 }
+inline Op MqSend(Fd fd, uint64_t bytes, uint64_t payload, uint32_t priority, Memory memory = {}) {
+  return Make(Call::kMqSend, {fd.bits(), memory.bits(), bytes, payload, Int(static_cast<int32_t>(priority))});
+}
+inline Op MqReceive(Fd fd, uint64_t n, Memory memory = {}) {
+  return Make(Call::kMqReceive, {fd.bits(), memory.bits(), n});
+}
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }

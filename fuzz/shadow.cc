@@ -137,8 +137,8 @@ FileKind Shadow::Reopened(const File& file, uint32_t flags) const {
                                      : FileKind::kPipeRead;
   }
   if ((flags & kOPath) != 0) return FileKind::kRefused;
-  const bool named =
-      file.kind == FileKind::kRefused || file.kind == FileKind::kDevice || file.kind == FileKind::kAnnouncer;
+  const bool named = file.kind == FileKind::kRefused || file.kind == FileKind::kDevice ||
+                     file.kind == FileKind::kAnnouncer || file.kind == FileKind::kMqueue;
   return named ? file.kind : FileKind::kNone;
 }
 
@@ -285,6 +285,25 @@ void Shadow::Apply(const Op& op) {
       if (files_[file].kind == FileKind::kInotify) files_[file].peer = At(Number(op.fd(1)));
       break;
     }
+    case Call::kSignalfd4: {
+      if (!Only(op.u32(3), kOCloexec | kONonblock) || !op.mem(1).readable()) break;
+      const int32_t number = Number(op.fd(0));
+      if (number == -1) {
+        one(FileKind::kSignalfd);
+      } else if (files_[At(number)].kind == FileKind::kSignalfd) {
+        out.first = number;
+      }
+      break;
+    }
+    case Call::kChild:
+      one(FileKind::kPidfd);
+      break;
+    case Call::kPidfdOpen:
+      if (files_[At(Number(op.fd(0)))].kind == FileKind::kPidfd && Only(op.u32(1), kONonblock)) one(FileKind::kPidfd);
+      break;
+    case Call::kMqOpen:
+      if (op.num(1) > 0 && op.num(2) > 0) one(FileKind::kMqueue);
+      break;
     case Call::kMemfdCreate:
       one(FileKind::kRefused);
       break;

@@ -37,6 +37,9 @@ enum class FileKind : uint8_t {
   kNetlink,
   kInotify,
   kRing,
+  kMqueue,
+  kSignalfd,
+  kPidfd,
   kRefused,
   kNone,  // not open
 };

@@ -1,7 +1,9 @@
 #include "fuzz/tame.h"
 
 #include <algorithm>
+#include <iterator>
 
+#include "fuzz/ops.h"
 #include "model/abi.h"
 
 namespace pollux {
@@ -92,6 +94,27 @@ void Tame(Op* op) {
       return;
     case Call::kFifo:
       op->arg[0] &= kOCloexec;
+      return;
+    case Call::kSignals:
+      op->arg[2] = std::min<uint64_t>(op->arg[2], 64);
+      return;
+    case Call::kRaise:
+    case Call::kKill:
+    case Call::kSigqueue: {
+      // One of the language's, or none that exists.
+      const int32_t signal = op->num(0);
+      const bool own = std::find(std::begin(kTraceSignals), std::end(kTraceSignals), signal) != std::end(kTraceSignals);
+      if (!own && signal > 0 && signal <= kLastSignal) op->arg[0] = static_cast<uint64_t>(kTraceSignals[signal % 5]);
+      return;
+    }
+    case Call::kPidfdOpen:
+      op->arg[1] &= kONonblock;
+      return;
+    case Call::kMqOpen:
+      op->arg[0] &= 3 | kOCloexec | kONonblock;
+      if ((op->arg[0] & 3) == 3) op->arg[0] &= ~uint64_t{1};
+      op->arg[1] = ops::Int(std::min(op->num(1), kMqMostMessages));
+      op->arg[2] = ops::Int(std::min(op->num(2), kMqLongestMessage));
       return;
     case Call::kMemfdCreate:
       op->arg[0] &= kMemfdKnown;

@@ -124,7 +124,7 @@ class Worker {
     model_->rules().ClearHits();
     check_.observe_fdinfo = ++run_count_ % options_.campaign.observe_every == 0;
     // It takes a deadline to see that one sleeps: once, in a campaign that is about few types.
-    check_.sleeping_opens = !options_.campaign.only.empty() && !Published(Rule::kFifoSleeps);
+    check_.sleeping_opens = !options_.campaign.only.empty() && !Held(Rule::kFifoSleeps);
     const Verdict verdict = checker_.Run(&run_, check_);
     const bool fresh = feedback_.Finish(*model_);
     if (fresh) PublishRules();
@@ -225,7 +225,7 @@ class Worker {
     sets_.Publish(checker_.by_set(), checker_.sets(), &block_->sets);
   }
 
-  bool Published(Rule rule) const {
+  bool Held(Rule rule) const {
     return block_->rules[static_cast<size_t>(rule)].load(std::memory_order_relaxed) != 0;
   }
 

@@ -102,6 +102,35 @@ inline constexpr int32_t kShutRd = 0;
 inline constexpr int32_t kShutWr = 1;
 inline constexpr int32_t kShutRdwr = 2;
 
+// --- Message queues ------------------------------------------------------------------------------------------
+
+inline constexpr uint32_t kMqPrioMax = 32768;
+// Queues that every user may have, whatever the limits are.
+inline constexpr int32_t kMqMostMessages = 8;
+inline constexpr int32_t kMqLongestMessage = 64;
+
+// --- Signals -------------------------------------------------------------------------------------------------
+
+// Those that traces send; they are blocked. None means anything to the harness or to its runtime.
+inline constexpr int32_t kTraceSignals[] = {10, 12, 23, 40, 41};  // SIGUSR1, SIGUSR2, SIGURG, 32 + 8, 32 + 9
+inline constexpr int32_t kFirstRealtime = 32, kLastSignal = 64;
+// A set of signals in the language: bit n - 1 for signals up to 24, the bits above for 36 to 43.
+constexpr uint32_t SignalBit(int32_t signal) {
+  if (signal >= 1 && signal <= 24) return 1u << (signal - 1);
+  return signal >= 36 && signal <= 43 ? 1u << (signal - 12) : 0;
+}
+// The same as the kernel's sigset_t.
+constexpr uint64_t Sigset(uint32_t bits) { return (bits & 0xffffff) | uint64_t{bits >> 24} << 35; }
+constexpr uint32_t SignalBits() {
+  uint32_t bits = 0;
+  for (const int32_t signal : kTraceSignals) bits |= SignalBit(signal);
+  return bits;
+}
+
+// --- Processes -----------------------------------------------------------------------------------------------
+
+inline constexpr int32_t kMostChildren = 4;  // of a trace, at a time
+
 // --- ioctl(2) ------------------------------------------------------------------------------------------------
 
 inline constexpr uint32_t kEpiocsparams = 0x40088a01;
@@ -169,6 +198,7 @@ enum Errno : int16_t {
   kENXIO = 6,
   kE2BIG = 7,
   kEBADF = 9,
+  kECHILD = 10,
   kEAGAIN = 11,
   kENOMEM = 12,
   kEACCES = 13,

@@ -322,6 +322,29 @@ constexpr Word kEnterWords[] = {{"GETEVENTS", 1, "IORING_ENTER_"}};
 constexpr ArgSpec kRingSetupArgs[] = {Int("entries", 1), Number(ArgKind::kFlags, "flags")};
 constexpr ArgSpec kRingCountArgs[] = {Descriptor(), Int("n", 1)};
 constexpr ArgSpec kRingEnterArgs[] = {Descriptor(), Int("submit", 1), Flags(kEnterWords)};
+constexpr ArgSpec kMqOpenArgs[] = {Flags(kOpenFlagWords, kORdwr | kONonblock), Int("maxmsg", 1), Int("msgsize", 8)};
+constexpr ArgSpec kMqSendArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kBytes, "bytes", 1),
+                                   Number(ArgKind::kPayload, "value"), Int("priority")};
+constexpr ArgSpec kMqSetattrArgs[] = {Descriptor(), Flags(kOpenFlagWords)};
+
+// Set and signal.
+constexpr Word kSigsetWords[] = {{"SIGUSR1", SignalBit(10)},
+                                 {"SIGUSR2", SignalBit(12)},
+                                 {"SIGURG", SignalBit(23)},
+                                 {"SIGRT_8", SignalBit(40)},
+                                 {"SIGRT_9", SignalBit(41)}};
+constexpr Word kSignalWords[] = {{"SIGUSR1", 10}, {"SIGUSR2", 12}, {"SIGURG", 23}, {"SIGRT_8", 40}, {"SIGRT_9", 41}};
+constexpr Word kSignalfdWords[] = {
+    {"SFD_NONBLOCK", kONonblock}, {"SFD_CLOEXEC", kOCloexec}, {"O_NONBLOCK", kONonblock}, {"O_CLOEXEC", kOCloexec}};
+constexpr Word kPidfdWords[] = {{"PIDFD_NONBLOCK", kONonblock}, {"O_NONBLOCK", kONonblock}};
+constexpr ArgSpec kSignalfd4Args[] = {Descriptor(), Pointer("mask", 1),
+                                      Number(ArgKind::kFlags, "mask", SignalBit(10), kSigsetWords),
+                                      Flags(kSignalfdWords, kONonblock)};
+constexpr ArgSpec kSignalsArgs[] = {Descriptor(), kBuffer, Number(ArgKind::kSize, "n", 1)};
+constexpr ArgSpec kSignalArg = Int("signal", 10, kSignalWords);
+constexpr ArgSpec kRaiseArgs[] = {kSignalArg};
+constexpr ArgSpec kSigqueueArgs[] = {kSignalArg, Int("value")};
+constexpr ArgSpec kPidfdOpenArgs[] = {Descriptor(), Flags(kPidfdWords)};
 
 constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
 constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
@@ -409,6 +432,20 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kRingPush, "uring_push", Yields::kValue, kRingCountArgs},
       {Call::kRingEnter, "uring_enter", Yields::kValue, kRingEnterArgs},
       {Call::kRingReap, "uring_reap", Yields::kValue, kRingCountArgs},
+      {Call::kMqOpen, "mq_open", Yields::kDescriptor, kMqOpenArgs},
+      {Call::kMqSend, "mq_send", Yields::kValue, kMqSendArgs},
+      {Call::kMqReceive, "mq_receive", Yields::kMessage, kReadArgs},
+      {Call::kMqGetattr, "mq_getattr", Yields::kAttributes, kFdArgs},
+      {Call::kMqSetattr, "mq_setattr", Yields::kValue, kMqSetattrArgs},
+      {Call::kSignalfd4, "signalfd4", Yields::kDescriptor, kSignalfd4Args},
+      {Call::kSignals, "signals", Yields::kSignals, kSignalsArgs},
+      {Call::kRaise, "raise", Yields::kValue, kRaiseArgs},
+      {Call::kKill, "kill", Yields::kValue, kRaiseArgs},
+      {Call::kSigqueue, "sigqueue", Yields::kValue, kSigqueueArgs},
+      {Call::kChild, "child", Yields::kDescriptor, {}},
+      {Call::kPidfdOpen, "pidfd_open", Yields::kDescriptor, kPidfdOpenArgs},
+      {Call::kExitChild, "exit_child", Yields::kValue, kFdArgs},
+      {Call::kReap, "reap", Yields::kOption, kFdArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
@@ -446,6 +483,7 @@ const ArgSpec& SlotSpec(const Op& op, size_t slot) {
 }
 
 std::span<const Word> EventWords() { return kEventWords; }
+std::span<const Word> SignalWords() { return kSignalWords; }
 std::span<const Word> PolledWords(Call call) {
   if (call == Call::kInotifyRead) return kInotifyWords;
   return call == Call::kSelect ? std::span<const Word>(kSetWords) : EventWords();

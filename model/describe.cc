@@ -91,6 +91,21 @@ class Describer {
         t = "inotify, " + std::to_string(n.watches.size) + " watches, " + std::to_string(n.notices.size) + " events";
         break;
       }
+      case FileType::kMqueue: {
+        const Mqueue& q = s_.mqueues[s_.inodes[f.inode].object];
+        t = "message queue, " + std::to_string(q.messages.size) + "/" + std::to_string(q.most) + " messages of " +
+            std::to_string(q.longest) + " bytes";
+        break;
+      }
+      case FileType::kSignalfd:
+        t = "signalfd of " + std::to_string(std::popcount(s_.signalfds[f.object].mask)) + " signals, " +
+            std::to_string(s_.signals.size()) + " pending";
+        break;
+      case FileType::kPidfd: {
+        static constexpr const char* kStates[] = {"alive", "dead", "reaped"};
+        t = std::string("pidfd of a child that is ") + kStates[static_cast<size_t>(s_.children[f.object].state)];
+        break;
+      }
       case FileType::kTcp:
       case FileType::kUdp:
         t = Inet(s_.inets[f.object]);

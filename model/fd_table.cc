@@ -84,6 +84,7 @@ Id Model::NewInode(FileType type, Id object) {
 void Model::ReleaseInode(Id id) {
   if (id == kNil || --state_.inodes[id].refs > 0) return;
   if (state_.inodes[id].watches.size > 0) TellGone(id);
+  if (state_.inodes[id].type == FileType::kMqueue) FreeMqueue(state_.inodes[id].object);
   state_.inodes[id] = Inode();
   state_.inodes.Free(id);
 }

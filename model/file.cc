@@ -200,6 +200,25 @@ const Model::FileOps Model::kFileOps[] = {
      .poll = &Model::RingMask,
      .wait = &Model::RingWait,
      .release = &Model::RingRelease},
+    {.type = FileType::kMqueue,
+     .prefix = "mq.",
+     .poll = &Model::MqueueMask,
+     .wait = &Model::MqueueWait,
+     .read = &Model::PlainRead,
+     .release = &Model::PlainRelease,
+     .open = &Model::PlainOpen,
+     .read_by_segment = kAlways,
+     .seeks = kAlways,
+     .unread = &Model::MqueueUnread},
+    {.type = FileType::kSignalfd,
+     .prefix = "signalfd.",
+     .poll = &Model::SignalfdMask,
+     .wait = &Model::SignalfdWait,
+     .read = &Model::SignalfdRead,
+     .release = &Model::SignalfdRelease,
+     .read_by_segment = kOnce,
+     .seeks = kAlways},
+    {.type = FileType::kPidfd, .prefix = "pidfd.", .poll = &Model::PidfdMask, .wait = &Model::PidfdWait},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -427,6 +446,8 @@ void Model::Reopen(const Op& op, Outcome* out) {
   if (named && !writes && (flags & 3) != kORdonly && !(flags & kOPath)) {
     return DependsOnFilesystem(out);
   }
+  // Since 6.9 a pidfd is a file of a file system, whose owner may open it once more.
+  if (type == FileType::kPidfd && (flags & (kOPath | kODirectory)) == 0) return DependsOnFilesystem(out);
   OpenInode(state_.files[from].inode, flags, out);
 }
 

@@ -20,6 +20,8 @@ void Model::Run(const Op& op, Outcome* out) {
   } else {
     RunAsSecond(op, out);
   }
+  if (out->kind == Outcome::kBlocked && state_.signal_queue.size > 0) [[unlikely]]
+    BroughtHome(op);
   // What messages held goes when the call returns.
   ReleaseFiles();
 }
@@ -39,7 +41,7 @@ void Model::Dispatch(const Op& op, Outcome* out) {
     case Call::kUringEpollWait:
       // Since 6.15. A completion comes when there are records: that none is ready now is to sleep.
       if (Has(Quirk::kWaitArgumentsFirst)) return out->Error(kEINVAL);
-      return Wait(op.num(0), op.mem(1), op.num(2), true, out);
+      return Wait(op.num(0), op.mem(1), op.num(2), {.for_ever = true}, out);
     case Call::kEpollWait:
     case Call::kEpollPwait:
     case Call::kEpollPwait2:
@@ -120,6 +122,29 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Reopen(op, out);
     case Call::kFifo:
       return FifoCreate(op, out);
+    case Call::kSignalfd4:
+      return Signalfd4(op, out);
+    case Call::kSignals:
+      return Signals(op, out);
+    case Call::kRaise:
+    case Call::kKill:
+    case Call::kSigqueue:
+      return SendSignal(op, out);
+    case Call::kChild:
+      return ChildCreate(out);
+    case Call::kPidfdOpen:
+      return PidfdOpen(op, out);
+    case Call::kExitChild:
+      return ExitChild(op, out);
+    case Call::kReap:
+      return Reap(op, out);
+    case Call::kMqOpen:
+      return MqOpen(op, out);
+    case Call::kMqSend:
+    case Call::kMqReceive:
+    case Call::kMqGetattr:
+    case Call::kMqSetattr:
+      return MqOp(op, out);
     case Call::kReadv:
       return Readv(op, out);
     case Call::kWritev:
@@ -205,18 +230,22 @@ bool Model::Blocks(const Op& op) const {
     case Call::kSend:
     case Call::kNlRequest:
     case Call::kWritev:
+    case Call::kMqSend:
       if (!f.writable) return false;
       break;
     case Call::kRead:
     case Call::kRecv:
     case Call::kReadv:
     case Call::kInotifyRead:
+    case Call::kMqReceive:
       if (!f.readable) return false;
       break;
     case Call::kConnect:
     case Call::kAccept4:
     case Call::kSendfd:
     case Call::kRecvfd:
+    case Call::kSignals:
+    case Call::kReap:
       break;
     default:
       return false;

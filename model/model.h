@@ -208,7 +208,7 @@ class Model {
   void Poll(const Op& op, Outcome* out);
   void Select(const Op& op, Outcome* out);
   uint32_t PollNumber(int32_t fd, uint32_t requested);
-  void SetReturned(Memory set, bool ready, bool for_ever, Outcome* out);
+  void SetReturned(Memory set, bool ready, bool for_ever, bool interrupted, Outcome* out);
 
   // pipe.cc
   void Pipe2(const Op& op, Outcome* out);
@@ -512,12 +512,49 @@ class Model {
   Id UdpReceiver(const Inet& from);
   void DropDatagram(Inet& s);
 
+  // mqueue.cc
+  void MqOpen(const Op& op, Outcome* out);
+  void MqOp(const Op& op, Outcome* out);  // the calls on an open queue
+  void MqSend(const Op& op, const File& file, Mqueue& q, Outcome* out);
+  void MqReceive(const Op& op, const File& file, Mqueue& q, Outcome* out);
+  void MqueueWait(const File& file, Queues* queues);
+  uint32_t MqueueMask(const File& file);
+  int64_t MqueueUnread(const File& file, Outcome*);
+  void FreeMqueue(Id id);
+
+  // signalfd.cc
+  void Signalfd4(const Op& op, Outcome* out);
+  void Signals(const Op& op, Outcome* out);
+  void SendSignal(const Op& op, Outcome* out);  // raise, kill, sigqueue
+  void SignalfdWait(const File&, Queues* queues) { (*queues)[0] = &state_.signal_queue; }
+  uint32_t SignalfdMask(const File& file);
+  void SignalfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void SignalfdRelease(const File& file) { state_.signalfds.Free(file.object); }
+  void TakeSignals(const File& file, int64_t most, int64_t room, Outcome* out);
+  bool DequeueSignal(uint32_t mask, PendingSignal* signal);
+  bool LetsThrough(const Op& op, size_t slot);
+  void Interrupted(Outcome* out);
+  void BroughtHome(const Op& op);
+
+  // pidfd.cc
+  void ChildCreate(Outcome* out);
+  void PidfdOpen(const Op& op, Outcome* out);
+  void ExitChild(const Op& op, Outcome* out);
+  void Reap(const Op& op, Outcome* out);
+  Id OpenPidfd(Id child, uint32_t flags, Outcome* out);
+  void PidfdWait(const File& file, Queues* queues) { (*queues)[0] = &state_.children[file.object].queue; }
+  uint32_t PidfdMask(const File& file);
+
   // eventpoll.cc
   void EpollCreate(Outcome* out, bool cloexec);
   void EpollCtl(const Op& op, Outcome* out);
   Errno CtlAdd(Id instance, Id target, int32_t fd, uint32_t events, uint64_t data);
   Errno CtlMod(Id item, uint32_t events, uint64_t data);
-  void Wait(int32_t epfd, Memory memory, int32_t max, bool waits_for_ever, Outcome* out);
+  // How a wait may end without an event: it sleeps, for ever or for a time, and signals may come through.
+  struct Patience {
+    bool for_ever = false, sleeps = false, interruptible = false;
+  };
+  void Wait(int32_t epfd, Memory memory, int32_t max, Patience patience, Outcome* out);
   void EpollWaits(const Op& op, Outcome* out);  // the three calls
   bool TimeGiven(const Op& op, size_t slot, bool* for_ever, Outcome* out);
   bool SigmaskGiven(const Op& op, size_t slot, Outcome* out);

@@ -100,8 +100,22 @@ enum class Call : uint8_t {
   kRingPush,        // uring_push(0 fd, 1 n) = how many NOPs found room in the submission queue; no system call
   kRingEnter,       // uring_enter(0 fd, 1 submit, 2 flags): io_uring_enter(2), waiting for nothing
   kRingReap,        // uring_reap(0 fd, 1 n) = how many completions were taken; no system call
+  kMqOpen,          // mq_open(0 flags, 1 maxmsg, 2 msgsize): a new queue, which has no name any more
+  kMqSend,          // mq_send(0 fd, [1 memory,] 2 n 3 payload, 4 priority)
+  kMqReceive,       // mq_receive(0 fd, [1 memory,] 2 n) = n, priority [u64 value]
+  kMqGetattr,       // mq_getattr(0 fd) = flags, maxmsg, msgsize, curmsgs
+  kMqSetattr,       // mq_setattr(0 fd, 1 flags)
+  kSignalfd4,       // signalfd4(0 fd, [1 memory,] 2 mask, 3 flags): a new one of -1
+  kSignals,         // signals(0 fd, [1 memory,] 2 n) = [signal value, ...]: read of n records of a signalfd
+  kRaise,           // raise(0 signal): to the calling thread
+  kKill,            // kill(0 signal): to the calling process
+  kSigqueue,        // sigqueue(0 signal, 1 value): to the calling process
+  kChild,           // child() = pidfd of a new child that does nothing
+  kPidfdOpen,       // pidfd_open(0 fd, 1 flags): one more of the same child
+  kExitChild,       // exit_child(0 fd): pidfd_send_signal(SIGKILL), and the child is dead
+  kReap,            // reap(0 fd) = 0, status: waitid(P_PIDFD)
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kRingReap) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kReap) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -220,6 +234,9 @@ enum class Yields : uint8_t {
   kPassed,      // a new descriptor number or -1, and a byte count
   kOffset,      // a byte count and an offset; 0 where none can be read
   kOffsets,     // a byte count and two offsets
+  kMessage,     // a byte count and a priority and, where 8 bytes were read, their value
+  kAttributes,  // flags, maxmsg, msgsize, curmsgs
+  kSignals,     // signals, each with its value
 };
 
 inline constexpr size_t kMaxArgs = 10;
@@ -271,6 +288,8 @@ struct Op {
 
 // The words of event masks, in the order in which they are printed.
 std::span<const Word> EventWords();
+// The signals of the language.
+std::span<const Word> SignalWords();
 // Those of the masks in the set of a call that Polls: select's are R, W and X, with the values of IN, OUT and PRI. And
 // those of the records that inotify_read returns.
 std::span<const Word> PolledWords(Call call);

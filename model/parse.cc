@@ -381,17 +381,24 @@ class Parser : private Scanner {
         return Values(2, "0 and a value", outcome);
       case Yields::kPassed:
         return Values(2, "a descriptor's number or -1, and a byte count", outcome);
+      case Yields::kAttributes:
+        return Values(4, "flags, maxmsg, msgsize, curmsgs", outcome);
       case Yields::kOffset:
         return Values(2, "a byte count and an offset", outcome);
       case Yields::kOffsets:
         return Values(3, "a byte count and two offsets", outcome);
+      case Yields::kMessage:
       case Yields::kPayload:
-        if (!Values(1, "an integer", outcome)) return false;
+        if (!(yields == Yields::kMessage ? Values(2, "a byte count and a priority", outcome)
+                                         : Values(1, "an integer", outcome))) {
+          return false;
+        }
         outcome->has_payload = TakeWord("u64");
         return !outcome->has_payload || TakeInt64(&outcome->payload) || Fail("a 64-bit value");
       case Yields::kEvents:
       case Yields::kRevents:
       case Yields::kItems:
+      case Yields::kSignals:
         return Records(op.call, yields, outcome);
     }
     return false;
@@ -432,7 +439,11 @@ class Parser : private Scanner {
         if (!TakeInt32(&value)) return Fail("a descriptor's number");
         record.fd = static_cast<int32_t>(value);
       }
-      if (!Flags(PolledWords(call), "an event mask", &value)) return false;
+      if (yields == Yields::kSignals) {
+        if (!TakeOneOf(SignalWords(), &value) && !TakeInt32(&value)) return Fail("a signal");
+      } else if (!Flags(PolledWords(call), "an event mask", &value)) {
+        return false;
+      }
       record.events = static_cast<uint32_t>(value);
       if (yields != Yields::kRevents && !TakeInt64(&record.data)) return Fail("data");
       outcome->records.push_back(record);

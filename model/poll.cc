@@ -20,11 +20,13 @@ uint32_t Model::PollNumber(int32_t fd, uint32_t requested) {
 }
 
 // The way back of a call that has polled a set: it sleeps, or stores what it found.
-void Model::SetReturned(Memory set, bool ready, bool for_ever, Outcome* out) {
-  if (!ready && rules_(Rule::kPollBlocks, for_ever)) {
+void Model::SetReturned(Memory set, bool ready, bool for_ever, bool interrupted, Outcome* out) {
+  if (!ready && !interrupted && rules_(Rule::kPollBlocks, for_ever)) {
     out->Clear(), out->kind = Outcome::kBlocked;
   } else if (rules_(Rule::kPollStoreFault, set.kind() == Memory::kReadonly && !out->records.empty())) {
     out->Error(kEFAULT);
+  } else if (interrupted) {
+    Interrupted(out);
   }
 }
 
@@ -54,7 +56,9 @@ void Model::Poll(const Op& op, Outcome* out) {
     out->records.push_back({revents & 0xffff});
     ready |= revents != 0;
   }
-  SetReturned(set, ready, for_ever, out);
+  // do_poll(): signals are looked at before the time is, so that a mere look is interrupted, too.
+  const bool signal = op.call == Call::kPpoll && LetsThrough(op, 4);
+  SetReturned(set, ready, for_ever, rules_(Rule::kPollInterrupted, signal && !ready), out);
 }
 
 // core_sys_select() and do_select(): numbers are asked in ascending order, each once.
@@ -108,7 +112,7 @@ void Model::Select(const Op& op, Outcome* out) {
     const int32_t fd = op.poll_fd(i).number();
     out->records.push_back({fd < 0 || fd >= 64 ? 0 : found[fd] & op.poll_events(i)});
   }
-  SetReturned(any ? set : Memory(), ready, for_ever, out);
+  SetReturned(any ? set : Memory(), ready, for_ever, false, out);
 }
 
 }  // namespace pollux

@@ -39,6 +39,17 @@ void AppendFlags(std::string* out, std::span<const Word> words, uint32_t value) 
   bar(), AppendHex(out, left);
 }
 
+// The word for a number, or the number.
+void AppendWord(std::string* out, std::span<const Word> words, int32_t value) {
+  const auto word =
+      std::find_if(words.begin(), words.end(), [&](const Word& w) { return static_cast<int32_t>(w.value) == value; });
+  if (word != words.end()) {
+    *out += word->name;
+  } else {
+    AppendInt(out, value);
+  }
+}
+
 void AppendMemory(std::string* out, Memory memory) {
   *out += kMemoryNames[memory.kind()];
   if (memory.kind() == Memory::kFault) *out += '@', AppendInt(out, memory.records());
@@ -52,16 +63,9 @@ void AppendSlot(std::string* out, const Op& op, size_t i, const std::function<st
       *out += name(op.fd(i));
       break;
     case ArgKind::kInt:
-    case ArgKind::kChoice: {
-      const auto word = std::find_if(spec.words.begin(), spec.words.end(),
-                                     [&](const Word& w) { return static_cast<int32_t>(w.value) == op.num(i); });
-      if (word != spec.words.end()) {
-        *out += word->name;
-      } else {
-        AppendInt(out, op.num(i));
-      }
+    case ArgKind::kChoice:
+      AppendWord(out, spec.words, op.num(i));
       break;
-    }
     case ArgKind::kFlags:
     case ArgKind::kEvents:
       AppendFlags(out, spec.words, op.u32(i));
@@ -128,7 +132,11 @@ void AppendOp(std::string* out, const Op& given, const std::function<std::string
 void AppendRecord(std::string* out, Call call, const Record& record) {
   const Yields yields = Spec(call).yields;
   if (yields == Yields::kItems) AppendInt(out, record.fd), *out += ' ';
-  AppendFlags(out, PolledWords(call), record.events);
+  if (yields == Yields::kSignals) {
+    AppendWord(out, SignalWords(), static_cast<int32_t>(record.events));
+  } else {
+    AppendFlags(out, PolledWords(call), record.events);
+  }
   if (yields != Yields::kRevents) *out += ' ', AppendHex(out, record.data);
 }
 

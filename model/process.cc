@@ -20,6 +20,9 @@ void Model::RunAsSecond(const Op& op, Outcome* out) {
 // copy_files(). There are two processes at most.
 void Model::Fork(Outcome* out) {
   if (rules_(Rule::kForkAgain, state_.second)) return out->Error(kEAGAIN);
+  if (state_.signalfds.size() > 1 || !state_.signals.empty()) {
+    return Unmodelled("fork: signals are pending for one process, and signalfds ask the other one", out);
+  }
   state_.second = true;
   state_.other = state_;
   for (Descriptor& d : state_.other.fds) {

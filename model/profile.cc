@@ -45,6 +45,8 @@ constexpr Era kEras[] = {
     {Quirk::kSpliceNothingAsks, 0, R(6, 5)},
     {Quirk::kPerfSeeks, R(6, 0), R(6, 12)},
     {Quirk::kTimerfdReadFaults, 0, R(6, 10)},
+    {Quirk::kPidfdNoHup, 0, R(6, 9)},
+    {Quirk::kPidfdExitKey, 0, R(6, 9)},
     {Quirk::kNoParams, 0, R(6, 9)},
     {Quirk::kScanNotifiesUpward, 0, R(5, 5)},
     {Quirk::kNoPwait2, 0, R(5, 11)},

@@ -146,6 +146,9 @@ enum class FileType : uint8_t {
   kNetlink,
   kInotify,
   kRing,
+  kMqueue,
+  kSignalfd,
+  kPidfd,
   kCount,
 };
 
@@ -168,8 +171,8 @@ struct Inode {
   FileType type = FileType::kNone;
   int32_t refs = 0;               // files, those opened with O_PATH too
   bool fifo = false;              // a FIFO in a file system, not an anonymous pipe
-  Id object = kNil;               // its pipe, while that is open
-  int64_t size = 0;               // of a memfd or a regular file
+  Id object = kNil;               // its pipe, while that is open; its message queue
+  int64_t size = 0;               // of what is read from a position
   Which which = Which::kRegular;  // of what open() has named
   List watches;                   // of inotify
 };
@@ -349,6 +352,39 @@ struct Netlink {
   List messages, queue;
 };
 
+struct MqMessage {
+  Hook in_queue;
+  int64_t bytes = 0;
+  uint32_t priority = 0;
+  uint64_t value = 0;  // of 8 bytes
+};
+using MqMessageList = ListOps<MqMessage, &MqMessage::in_queue>;
+
+// A POSIX message queue: what its inode holds. Of each of its files only the position in its status line is kept.
+struct Mqueue {
+  int64_t most = 0, longest = 0;  // mq_maxmsg, mq_msgsize
+  List messages;                  // in the order in which they came
+  List queue;
+};
+
+struct Signalfd {
+  uint32_t mask = 0;  // SignalBit
+};
+
+// A signal that nobody has taken.
+struct PendingSignal {
+  int32_t signal = 0, value = 0;
+  bool shared = false;  // sent to the process
+};
+
+enum class ChildState : uint8_t { kAlive, kDead, kReaped };
+
+// A child, and what its pidfds have in common (struct pid).
+struct Child {
+  ChildState state = ChildState::kAlive;
+  List queue;
+};
+
 // A file that lives nowhere else: where reads and writes go on, and what it has seen.
 struct Plain {
   int64_t position = 0;
@@ -447,7 +483,14 @@ struct State : Process {
   Table<Inotify> inotifies;
   Table<Watch> watches;
   Table<Notice> notices;
-  uint32_t watched = 0;                    // watches that have an inode
+  uint32_t watched = 0;  // watches that have an inode
+  Table<Mqueue> mqueues;
+  Table<MqMessage> mq_messages;
+  Table<Signalfd> signalfds;
+  std::vector<PendingSignal> signals;  // in the order in which they came
+  List signal_queue;                   // where every signalfd of the process waits (sighand->signalfd_wqh)
+  Table<Child> children;
+  int32_t unreaped = 0;                    // children
   uint64_t inet_addresses = 0;             // so far
   absl::flat_hash_map<ItemKey, Id> index;  // the interest lists' search trees
   std::vector<Id> released;                // files whose last reference went, in that order
@@ -468,6 +511,8 @@ struct State : Process {
     mounts = domain_name = {};
     netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 0;
     rings.Clear(), inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
+    mqueues.Clear(), mq_messages.Clear();
+    signalfds.Clear(), signals.clear(), signal_queue = {}, children.Clear(), unreaped = 0;
   }
 };
 

@@ -107,7 +107,8 @@ Outcome RandomOutcome(Random& random, const Op& op) {
     default:
       break;
   }
-  if (yields == Yields::kEvents || yields == Yields::kRevents || yields == Yields::kItems) {
+  if (yields == Yields::kEvents || yields == Yields::kRevents || yields == Yields::kItems ||
+      yields == Yields::kSignals) {
     o.kind = Outcome::kRecords;
     o.records.resize(random() % 4);
     for (Record& r : o.records) {
@@ -117,12 +118,13 @@ Outcome RandomOutcome(Random& random, const Op& op) {
     }
     return o;
   }
-  const bool two =
-      yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed || yields == Yields::kOffset;
+  const bool two = yields == Yields::kTwo || yields == Yields::kOption || yields == Yields::kPassed ||
+                   yields == Yields::kMessage || yields == Yields::kOffset;
+  const bool four = yields == Yields::kParams || yields == Yields::kAttributes;
   const bool three = yields == Yields::kInterval || yields == Yields::kOffsets;
-  o.nvalues = two ? 2 : yields == Yields::kParams ? 4 : three ? 3 : 1;
+  o.nvalues = two ? 2 : four ? 4 : three ? 3 : 1;
   for (uint8_t i = 0; i < o.nvalues; ++i) o.value[i] = static_cast<int64_t>(RandomValue(random));
-  o.has_payload = yields == Yields::kPayload && random() % 2 == 0;
+  o.has_payload = (yields == Yields::kPayload || yields == Yields::kMessage) && random() % 2 == 0;
   if (o.has_payload) o.payload = RandomValue(random);
   return o;
 }
@@ -421,7 +423,7 @@ TEST(TextTest, ErrorsSayWhereAndWhatWasExpected) {
        "t:1:44: expected the timeout: a poll has at most 9 descriptors, got `0`"},
       {"read(3, -1)", "t:1:9: expected a byte count up to 1048576, got `-1`"},
       {"write(3, NULL, u64 1)", "t:1:16: expected a byte count: the memory cannot be read, got `u64`"},
-      {"open(4, 0)", "t:1:6: expected regular, directory or null, got `4`"},
+      {"change(4)", "t:1:8: expected mounts or domainname, got `4`"},
       {"prlimit(CPU, 4)", "t:1:9: expected `NOFILE`, got `CPU`"},
       {"shutdown(3, SHUT_RW)", "t:1:13: expected how: SHUT_RD, SHUT_WR, SHUT_RDWR or a number, got `SHUT_RW`"},
       {"close(3) = ", "t:1:11: expected an integer, or an outcome in words, got the end of the line"},

@@ -9,17 +9,20 @@ void Model::EpollWaits(const Op& op, Outcome* out) {
   const int32_t epfd = op.num(0);
   const Memory memory = op.mem(1);
   const int32_t max = op.num(2);
-  if (op.call == Call::kEpollWait) return Wait(epfd, memory, max, op.num(3) < 0, out);
+  if (op.call == Call::kEpollWait) return Wait(epfd, memory, max, {.for_ever = op.num(3) < 0}, out);
 
   const bool two = op.call == Call::kEpollPwait2;
-  bool for_ever = two ? false : op.num(3) < 0;
+  Patience patience = {.for_ever = !two && op.num(3) < 0, .sleeps = !two && op.num(3) != 0};
   size_t mask_slot = 4;
   if (two) {
     if (Has(Quirk::kNoPwait2)) return out->Error(kENOSYS);
     mask_slot = 6;
-    if (!TimeGiven(op, 3, &for_ever, out)) return;
+    if (!TimeGiven(op, 3, &patience.for_ever, out)) return;
+    patience.sleeps = patience.for_ever || op.arg[4] != 0 || op.arg[5] != 0;
   }
-  if (SigmaskGiven(op, mask_slot, out)) Wait(epfd, memory, max, for_ever, out);
+  if (!SigmaskGiven(op, mask_slot, out)) return;
+  patience.interruptible = LetsThrough(op, mask_slot);
+  Wait(epfd, memory, max, patience, out);
 }
 
 // The timespec of epoll_pwait2 and ppoll, whose memory is in `slot`. False, and the error, if it is none.
@@ -42,7 +45,7 @@ bool Model::SigmaskGiven(const Op& op, size_t slot, Outcome* out) {
   return true;
 }
 
-void Model::Wait(int32_t epfd, Memory memory, int32_t max, bool for_ever, Outcome* out) {
+void Model::Wait(int32_t epfd, Memory memory, int32_t max, Patience patience, Outcome* out) {
   const Id file = Usable(epfd);
   const bool closed = file == kNil;
   // Since 6.15 the descriptor is looked up before the arguments are checked.
@@ -53,9 +56,10 @@ void Model::Wait(int32_t epfd, Memory memory, int32_t max, bool for_ever, Outcom
   const Id instance = InstanceOf(file);
   if (rules_(Rule::kWaitNotEpoll, instance == kNil, file)) return out->Error(kEINVAL);
   Harvest(state_.instances[instance], memory, max, out);
-  if (out->kind == Outcome::kRecords && out->records.empty() && rules_(Rule::kWaitBlocks, for_ever, instance)) {
-    out->Clear(), out->kind = Outcome::kBlocked;
-  }
+  if (out->kind != Outcome::kRecords || !out->records.empty()) return;
+  // A signal interrupts a sleep, not a look.
+  if (patience.interruptible && rules_(Rule::kWaitInterrupted, patience.sleeps, instance)) return Interrupted(out);
+  if (rules_(Rule::kWaitBlocks, patience.for_ever, instance)) out->Clear(), out->kind = Outcome::kBlocked;
 }
 
 // ep_send_events()

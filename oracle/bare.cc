@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "model/abi.h"
 #include "model/trace.h"
 
 namespace pollux {
@@ -77,15 +78,19 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
   Bindings bindings;
   Outcome outcome;
   std::vector<Op> called;
-  bool limited = false;
+  bool limited = false, signals = false;
   for (const Op& op : ops) {
     const Op resolved = bindings.Resolve(op);
     exec->Run(resolved, &outcome);
     bindings.Bind(op, outcome);
     if (outcome.kind == Outcome::kSkipped || outcome.kind == Outcome::kBlocked) continue;
     if (op.process != 0) continue;  // a replay has one process
+    // In its place stands something that has a number (AddOp).
+    const bool stands_in = op.call == Call::kChild || op.call == Call::kPidfdOpen;
+    if (stands_in && outcome.kind != Outcome::kValues) continue;
     called.push_back(outcome.kind == Outcome::kRecords ? Prompt(resolved) : resolved);
     limited |= op.call == Call::kPrlimit;
+    signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
   }
   const std::vector<int> streams(exec->streams().begin(), exec->streams().end());
   exec->Reset();
@@ -94,6 +99,13 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
   for (const Op& op : called) AddOp(exec, op);
   ops_ = called.size();
   // And what a reset does beside closing all.
+  if (signals) {
+    static const uint64_t kSet = Sigset(SignalBits());
+    static const timespec kAtOnce = {};
+    const long set = reinterpret_cast<long>(&kSet), at_once = reinterpret_cast<long>(&kAtOnce);
+    while (Add(SYS_rt_sigtimedwait, set, 0, at_once, sizeof kSet) > 0) {
+    }
+  }
   pointed_to_.emplace_back();
   pointed_to_.back().option = {{1, 0}, sizeof(linger)};
   const long now = reinterpret_cast<long>(pointed_to_.back().option.value);
@@ -124,6 +136,12 @@ void Bare::AddOp(Exec* exec, const Op& op) {
         return AddFifo(exec->NewFifo(), op.u32(0));
       case Call::kChange:
         Add(kChanges, static_cast<long>(op.arg[0]));
+        return;
+      case Call::kMqOpen:
+        return AddQueue(op);
+      case Call::kChild:
+      case Call::kPidfdOpen:
+        Add(SYS_eventfd2, 0, kONonblock | kOCloexec);
         return;
       case Call::kUringEpollCtl:
         number = kRingCtl;
@@ -182,6 +200,17 @@ void Bare::AddFifo(const std::string& path, long flags) {
   Add(SYS_mknodat, AT_FDCWD, fifo, S_IFIFO | 0600, 0);
   Add(SYS_openat, AT_FDCWD, fifo, O_PATH | flags);
   Add(SYS_unlinkat, AT_FDCWD, fifo, 0);
+}
+
+// As MessageQueues makes it.
+void Bare::AddQueue(const Op& op) {
+  const long name = Text("queue");
+  pointed_to_.emplace_back();
+  mq_attr& attributes = pointed_to_.back().queue.attributes;
+  attributes = {};
+  attributes.mq_maxmsg = op.num(1), attributes.mq_msgsize = op.num(2);
+  const long flags = O_CREAT | O_EXCL | op.u32(0);
+  if (Add(SYS_mq_open, name, flags, 0600, reinterpret_cast<long>(&attributes)) >= 0) Add(SYS_mq_unlink, name);
 }
 
 size_t Bare::Verify() const {

@@ -56,6 +56,7 @@ class Bare {
   void AddOp(Exec* exec, const Op& op);
   void AddFdinfo(int fd);
   void AddFifo(const std::string& path, long flags);
+  void AddQueue(const Op& op);
   long Text(std::string s);
 
   Exec* exec_;

@@ -38,6 +38,16 @@ constexpr bool SecondMay(Call call) {
     case Call::kRingSetup:
     case Call::kRingPush:
     case Call::kRingReap:
+    case Call::kMqOpen:
+    case Call::kSignalfd4:
+    case Call::kSignals:
+    case Call::kRaise:
+    case Call::kKill:
+    case Call::kSigqueue:
+    case Call::kChild:
+    case Call::kPidfdOpen:
+    case Call::kExitChild:
+    case Call::kReap:
       return false;
     default:
       return true;

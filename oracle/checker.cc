@@ -40,6 +40,10 @@ bool MaySleepOutsideWait(Call call) {
     case Call::kSendfileAt:
     case Call::kNlRequest:
     case Call::kInotifyRead:
+    case Call::kMqSend:
+    case Call::kMqReceive:
+    case Call::kSignals:
+    case Call::kReap:
       return true;
     default:
       return false;
@@ -229,7 +233,11 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
       if (options.never_block && IsWait(op.call) && SleepsLong(op, allowed_)) [[unlikely]] {
         MakeImmediate(&(*ops)[i]);
         MakeImmediate(&op);
-        if (StoresElsewhere(op)) {
+        if (model_->state().signal_queue.size > 0) {
+          // Who is woken by a signal leaves another state behind than who does not sleep.
+          Rewind(*ops, i);
+          model_->Run(op, &allowed_);
+        } else if (StoresElsewhere(op)) {
           model_->Run(op, &allowed_);  // polling twice is polling once
         } else {
           NothingReady(op, &allowed_);

@@ -228,6 +228,8 @@ Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, con
       case Yields::kItems:
         kind.rule = Known(previous, after.rules());
         return with(CompareItems(allowed.records, observed.records));
+      case Yields::kSignals:
+        return with(Difference::kData);
       case Yields::kRevents:
         return ClassifyPoll(op, allowed, observed, before, after);
       case Yields::kEvents:

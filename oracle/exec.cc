@@ -21,7 +21,9 @@
 namespace pollux {
 namespace {
 
-// What is changed for the whole process, while there is an Exec: SIGPIPE and the poke signal.
+bool Sends(Call call) { return call == Call::kRaise || call == Call::kKill || call == Call::kSigqueue; }
+
+// What is changed for the whole process, while there is an Exec: SIGPIPE, the poke signal, the signals of traces.
 class ProcessSignals {
  public:
   static void Take() {
@@ -32,12 +34,14 @@ class ProcessSignals {
     empty.sa_handler = [](int) {};
     sigaction(SIGPIPE, &ignore, &pipe_);
     sigaction(Exec::PokeSignal(), &empty, &poke_);  // no SA_RESTART: a poked call returns
+    Signals::TakeHandlers();
   }
   static void Give() {
     const std::lock_guard lock(mutex_);
     if (--users_ > 0) return;
     sigaction(SIGPIPE, &pipe_, nullptr);
     sigaction(Exec::PokeSignal(), &poke_, nullptr);
+    Signals::GiveHandlers();
   }
 
  private:
@@ -101,6 +105,7 @@ const char* Exec::TakeTable() {
   }
   CloseFrom3();
   named_.Probe();
+  signals_.Open();
   limit_ = original_limit_.rlim_cur;
   uring_ = Uring::Open();
   if (!SetLimit(kTraceLimit)) return "cannot set RLIMIT_NOFILE to 1024";
@@ -109,6 +114,7 @@ const char* Exec::TakeTable() {
   sigset_t none;
   sigemptyset(&none);
   pthread_sigmask(SIG_SETMASK, &none, &original_mask_);
+  BlockSignals();
   signals_taken_ = true;
   loopback_.Enter(uring_.get());
   return nullptr;
@@ -121,6 +127,7 @@ Exec::~Exec() {
     setrlimit(RLIMIT_NOFILE, &original_limit_);
   }
   if (signals_taken_) {
+    signals_.Drain();
     pthread_sigmask(SIG_SETMASK, &original_mask_, nullptr);
     ProcessSignals::Give();
   }
@@ -128,6 +135,9 @@ Exec::~Exec() {
 }
 
 void Exec::Reset() {
+  signals_.Drain();
+  children_.Reset();
+  if (uring_ != nullptr) uring_->Reset();
   if (!restart_expires_.empty()) timers_.Clear(), restart_expires_.clear(), lost_timers_ = false;
   second_.Kill();
   const bool inet = loopback_.busy();
@@ -178,10 +188,6 @@ void Exec::Run(const Op& op, Outcome* out) {
     return out->Error(kESRCH);
   if (!Prepare(op, call_)) [[unlikely]] {
     if (op.call == Call::kFdinfo) return Fdinfo(op.fd(0).number(), out);
-    if (op.call == Call::kFifo) {
-      const long result = fifos_.Open(static_cast<int>(op.u32(0)));
-      return result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
-    }
     if (op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve) return RunProcess(op, out);
     if (op.call == Call::kRingSetup || op.call == Call::kRingPush || op.call == Call::kRingReap) {
       return RunRing(op, out);
@@ -191,7 +197,8 @@ void Exec::Run(const Op& op, Outcome* out) {
       const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
       return why != nullptr ? Skip(why, out) : out->Value(0);
     }
-    return Skip("no quota here", out);
+    if (op.call == Call::kWatches) return Skip("no quota here", out);
+    return RunSpecial(op, out);
   }
   if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
   if (op.call == Call::kPrlimit && call_->limit.rlim_cur > call_->limit.rlim_max) {
@@ -204,7 +211,11 @@ void Exec::Run(const Op& op, Outcome* out) {
     if (const char* why = NotOwned(op.fd(op.call == Call::kInotifyAdd ? 1 : 0).number())) return Skip(why, out);
   }
   bool blocked = false, died = false;
-  const long result = InvokeMarked(*call_, &blocked, &died);
+  if (Sends(op.call)) [[unlikely]] {
+    if (const char* why = signals_.Lacks(op.call)) return Skip(why, out);
+    signals_.Sends();
+  }
+  const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
   if (const char* why = InotifyLimit(op, result)) [[unlikely]]
     return Skip(why, out);
   if (loopback_.active() || inet) [[unlikely]] {
@@ -250,6 +261,42 @@ const char* Exec::BeforeOpen(const Op& op) {
   return which >= Which::kMounts ? announcer_.Prepare(which) : nullptr;
 }
 
+// Ops that are more than a call.
+void Exec::RunSpecial(const Op& op, Outcome* out) {
+  const char* why = nullptr;
+  long result = -ENOSYS;
+  switch (op.call) {
+    case Call::kFifo:
+      result = fifos_.Open(static_cast<int>(op.u32(0)));
+      break;
+    case Call::kMqOpen:
+      result = queues_.Open(op.u32(0), op.num(1), op.num(2), &why);
+      break;
+    case Call::kChild:
+      result = children_.New(&why);
+      break;
+    case Call::kExitChild:
+      result = Children::Exit(op.fd(0).number());
+      break;
+    case Call::kPidfdOpen:
+      result = PidOf(op.fd(0).number());
+      if (result != -EBADF) result = Children::OpenAgain(static_cast<pid_t>(result), op.u32(1));
+      break;
+    default:
+      break;
+  }
+  if (why != nullptr) return Skip(why, out);
+  result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
+}
+
+// Does the call have a temporary mask under which a signal of the trace is delivered?
+bool Exec::LetsThrough(const Op& op) const {
+  if (!signals_.sent()) return false;
+  const size_t slot = op.call == Call::kEpollPwait2 ? 6 : 4;
+  const bool has = slot == 6 || op.call == Call::kEpollPwait || op.call == Call::kPpoll;
+  return has && op.mem(slot).readable() && signals_.Pending();
+}
+
 void Exec::RunUring(const Op& op, Outcome* out) {
   if (uring_ == nullptr) return Skip("no io_uring here", out);
   out->Clear();
@@ -285,7 +332,7 @@ void Exec::SettleLoopback() {  // a helper's descriptor counts as well
   highest_limit_ = highest;
 }
 
-long Exec::InvokeMarked(const SystemCall& call, bool* blocked, bool* died) {
+long Exec::InvokeMarked(const SystemCall& call, bool interruptible, bool* blocked, bool* died) {
   mark_->Enter();
   long result;
   do {
@@ -295,7 +342,7 @@ long Exec::InvokeMarked(const SystemCall& call, bool* blocked, bool* died) {
       result = Invoke(call);
     }
     *blocked = mark_->Poked();
-  } while (result == -EINTR && !*blocked);
+  } while (result == -EINTR && !*blocked && !interruptible);
   mark_->Leave();
   return result;
 }

@@ -10,9 +10,9 @@
 // boundary of two pages in the middle of its first record, of bytes behind the first one; misaligned memory begins at
 // an odd address.
 //
-// EINTR is never an outcome: no op can send a signal, so an interrupted call was interrupted from outside (the
-// harness, a debugger, SIGSTOP and SIGCONT, a freezer) and is made again, unless a Watcher did it on purpose: then
-// the call is blocked.
+// EINTR is an outcome where a temporary mask lets a pending signal of the trace through. Else an interrupted call was
+// interrupted from outside (the harness, a debugger, SIGSTOP and SIGCONT, a freezer) and is made again, unless a
+// Watcher did it on purpose: then the call is blocked.
 
 #ifndef POLLUX_ORACLE_EXEC_H_
 #define POLLUX_ORACLE_EXEC_H_
@@ -21,6 +21,7 @@
 #include <linux/perf_event.h>
 #include <linux/rtnetlink.h>
 #include <linux/userfaultfd.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -39,11 +40,14 @@
 #include "model/op.h"
 #include "model/trace.h"
 #include "oracle/announcer.h"
+#include "oracle/children.h"
 #include "oracle/fifo_room.h"
 #include "oracle/loopback.h"
+#include "oracle/message_queues.h"
 #include "oracle/named_files.h"
 #include "oracle/numbers.h"
 #include "oracle/second_process.h"
+#include "oracle/signals.h"
 #include "oracle/unmapper.h"
 #include "oracle/uring.h"
 
@@ -71,6 +75,7 @@ struct CallMark {
 //  written
 //    to elsewhere: only null is opened with O_WRONLY or O_RDWR;
 //  - memfd_create with huge pages or execution flags;
+//  - message queues larger than everybody may have;
 //  - negative limits;
 //  - by the second process: what uses this one's memory, limits or addresses (SecondMay, bounds.h).
 const char* Refused(const Op& op);
@@ -117,6 +122,11 @@ struct SystemCall {
     } request;
     perf_event_attr perf;
     char path[48];
+    struct {
+      unsigned priority;
+      mq_attr attributes;
+    } queue;
+    siginfo_t info;
   };
   timespec time = {};  // a timeval, too
   iovec segments[2] = {};
@@ -133,7 +143,8 @@ class Exec {
   static constexpr rlim_t kTraceLimit = 1024;  // RLIMIT_NOFILE at the start of a trace
 
   // Turns the calling thread into one that executes traces: its descriptor table becomes its own (unshare), with 0,
-  // 1, 2 and nothing else, 0 being its buffers; no signal is blocked; for the process, RLIMIT_NOFILE becomes 1024,
+  // 1, 2 and nothing else, 0 being its buffers; the signals of traces are blocked
+  // (signals.h), and no others; for the process, RLIMIT_NOFILE becomes 1024,
   // SIGPIPE is ignored and kPokeSignal has an empty handler. The destructor puts back all but the closed descriptors.
   // The mark is not owned and may be null. On failure nullptr, and *why says why.
   static std::unique_ptr<Exec> Open(CallMark* mark, std::string* why);
@@ -162,9 +173,13 @@ class Exec {
   std::string NewFifo() const { return fifos_.Path(); }
   const char* Change(Which which) { return announcer_.Change(which); }
 
-  // Was something that this trace has sent delivered out of turn (Loopback::Deferred), or did somebody else change what
-  // it watches (Announcer::Disturbed)?
-  bool Deferred() { return loopback_.Deferred() || announcer_.Disturbed(); }
+  // Was something that this trace has sent delivered out of turn (Loopback::Deferred), did somebody else change what it
+  // watches (Announcer::Disturbed), or was a signalfd asked by another task, to which the signals of this thread are
+  // invisible (R4.10.4)?
+  bool Deferred() {
+    return loopback_.Deferred() || announcer_.Disturbed() ||
+           (signals_.sent() && uring_ != nullptr && uring_->elsewhere());
+  }
 
   // The signal with which a Watcher interrupts a call.
   static int PokeSignal();
@@ -182,15 +197,19 @@ class Exec {
   char* ZerosAt(Memory memory);
   char* Gone() { return unmapper_.Gone(gone_, page_); }
   void SegmentsAt(const Op& op, SystemCall* call);
-  long InvokeMarked(const SystemCall& call, bool* blocked, bool* died);
+  long InvokeMarked(const SystemCall& call, bool interruptible, bool* blocked, bool* died);
   void RunProcess(const Op& op, Outcome* out);
   void RunRing(const Op& op, Outcome* out);
+  void RunSpecial(const Op& op, Outcome* out);
+  bool LetsThrough(const Op& op) const;
+  long PidOf(int pidfd);
   void RunUring(const Op& op, Outcome* out);
   void Collect(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectEvents(const SystemCall& call, long result, Outcome* out);
   void CollectBytes(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectNotices(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSegments(const Op& op, const SystemCall& call, long result, Outcome* out);
+  void CollectSignals(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectPolled(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CollectSets(const Op& op, const SystemCall& call, long result, Outcome* out);
   void CheckPaint(const SystemCall& call, size_t used, Outcome* out);
@@ -233,6 +252,9 @@ class Exec {
   std::vector<bool> restart_expires_;  // a timer that was set to expire at once, with a near interval
   bool lost_timers_ = false;           // one may have come with a message: under an unknown number
   FifoRoom fifos_;
+  MessageQueues queues_;
+  Signals signals_;
+  Children children_;
   Loopback loopback_;
   NamedFiles named_;
   Announcer announcer_;

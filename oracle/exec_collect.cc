@@ -1,6 +1,7 @@
 // What a call has left behind, as an outcome.
 
 #include <fcntl.h>
+#include <sys/signalfd.h>
 
 #include <algorithm>
 #include <bit>
@@ -32,6 +33,12 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
       return CollectBytes(op, c, result, out);
     case Call::kInotifyRead:
       return CollectNotices(op, c, result, out);
+    case Call::kSignals:
+      return CollectSignals(op, c, result, out);
+    case Call::kMqReceive:
+      CollectBytes(op, c, result, out);
+      if (result >= 0) out->nvalues = 2, out->value[1] = c.queue.priority;
+      return;
     case Call::kReadv:
       return CollectSegments(op, c, result, out);
     case Call::kVmsplice:
@@ -58,6 +65,17 @@ void Exec::Collect(const Op& op, const SystemCall& c, long result, Outcome* out)
       out->nvalues = 4;
       out->value[1] = params.usecs, out->value[2] = params.budget, out->value[3] = params.prefer;
       out->clobbered = params.pad != 0;
+      break;
+    }
+    case Call::kReap:
+      out->nvalues = 2;
+      out->value[1] = c.info.si_status;
+      break;
+    case Call::kMqGetattr: {
+      const mq_attr& a = c.queue.attributes;
+      out->nvalues = 4;
+      out->value[0] = a.mq_flags, out->value[1] = a.mq_maxmsg, out->value[2] = a.mq_msgsize;
+      out->value[3] = a.mq_curmsgs;
       break;
     }
     case Call::kTimerfdGettime:
@@ -193,6 +211,25 @@ void Exec::CollectSegments(const Op& op, const SystemCall& c, long result, Outco
     std::memcpy(&out->payload, bytes, 8);
     out->has_payload = out->payload != 0;
   }
+}
+
+void Exec::CollectSignals(const Op& op, const SystemCall& c, long result, Outcome* out) {
+  constexpr size_t kSize = sizeof(signalfd_siginfo);
+  size_t used = result < 0 ? 0 : std::min(static_cast<size_t>(result), c.room);
+  if (result < 0) {
+    out->Error(static_cast<Errno>(-result));
+  } else {
+    out->kind = Outcome::kRecords;
+    for (size_t i = 0; i < used / kSize; ++i) {
+      signalfd_siginfo s;
+      std::memcpy(&s, c.buffer + i * kSize, kSize);
+      out->records.push_back({s.ssi_signo, 0, static_cast<uint32_t>(s.ssi_int)});
+    }
+    out->clobbered = result % static_cast<long>(kSize) != 0;
+  }
+  // The bytes before the end of a buffer that ends too early may have been written.
+  if (op.mem(1).kind() == Memory::kFault && op.mem(1).records() < op.arg[2]) used = c.room;
+  CheckPaint(c, used, out);
 }
 
 void Exec::CollectPolled(const Op& op, const SystemCall& c, long result, Outcome* out) {

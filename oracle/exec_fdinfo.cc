@@ -109,6 +109,20 @@ void Exec::CallersPath(char* out, const char* directory, int fd) const {
   ThreadPath(out, task, fd);
 }
 
+// Whose pidfd it is, -1 if that is reaped; -EBADF if it is none.
+long Exec::PidOf(int pidfd) {
+  const long info = pidfd < 0 ? -EBADF : OpenFdinfo(pidfd);
+  if (info < 0) return -EBADF;
+  const long size = ReadFdinfo(static_cast<int>(info));
+  close(static_cast<int>(info));
+  const std::string_view text(text_.data(), static_cast<size_t>(std::max(size, 0L)));
+  constexpr std::string_view kLabel = "\nPid:\t";
+  const size_t at = text.find(kLabel);
+  if (at == std::string_view::npos) return -EBADF;
+  const char* p = text.data() + at + kLabel.size();
+  return *p == '-' ? -1 : static_cast<long>(Parse(&p, text.data() + text.size(), 10));
+}
+
 // The open fdinfo file, or -errno. It takes a number for a moment; where there is none left the soft limit is lifted.
 long Exec::OpenFdinfo(int fd) {
   char path[48];

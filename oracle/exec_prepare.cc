@@ -4,7 +4,9 @@
 #include <linux/kcmp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cstring>
@@ -24,6 +26,7 @@ constexpr uint32_t NativeFlags(uint32_t flags) {
 }
 static_assert(O_CLOEXEC == kOCloexec && O_NONBLOCK == kONonblock && O_APPEND == kOAppend && O_PATH == kOPath);
 
+constexpr int kPidfdId = 3;         // P_PIDFD
 constexpr long kMemfdSecret = 447;  // where it exists
 
 // A message to rtnetlink; its size.
@@ -352,6 +355,39 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kReopen:
       ThreadPath(c->path, "/proc/thread-self/fd/", static_cast<int>(fd));
       return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
+    case Call::kSignalfd4:
+      c->sigmask = Sigset(op.u32(2));
+      return set(SYS_signalfd4, fd, address(StructAt(op.mem(1), &c->sigmask, sizeof c->sigmask, 0)), sizeof c->sigmask,
+                 op.u32(3));
+    case Call::kSignals:
+      OutputAt(op.mem(1), sizeof(signalfd_siginfo), op.arg[2], c);
+      return set(SYS_read, fd, address(c->buffer), static_cast<long>(op.arg[2] * sizeof(signalfd_siginfo)));
+    case Call::kRaise:
+      return set(SYS_tgkill, mark_->pid.load(std::memory_order_relaxed), mark_->tid.load(std::memory_order_relaxed),
+                 op.num(0));
+    case Call::kKill:
+      return set(SYS_kill, mark_->pid.load(std::memory_order_relaxed), op.num(0));
+    case Call::kSigqueue:
+      c->info = {};
+      c->info.si_code = SI_QUEUE;
+      c->info.si_pid = mark_->pid.load(std::memory_order_relaxed);
+      c->info.si_value.sival_int = op.num(1);
+      return set(SYS_rt_sigqueueinfo, c->info.si_pid, op.num(0), address(&c->info));
+    case Call::kReap:
+      return set(SYS_waitid, kPidfdId, fd, address(&c->info), WEXITED | __WALL, 0);
+    case Call::kMqSend:
+      return set(SYS_mq_timedsend, fd, address(SourceAt(op.mem(1), op.arg[2], op.arg[3], &c->word)),
+                 static_cast<long>(op.arg[2]), op.u32(4), 0);
+    case Call::kMqReceive:
+      OutputAt(op.mem(1), 1, op.arg[2], c);
+      return set(SYS_mq_timedreceive, fd, address(c->buffer), static_cast<long>(op.arg[2]), address(&c->queue.priority),
+                 0);
+    case Call::kMqGetattr:
+      return set(SYS_mq_getsetattr, fd, 0, address(&c->queue.attributes));
+    case Call::kMqSetattr:
+      c->queue.attributes = {};
+      c->queue.attributes.mq_flags = op.u32(1);
+      return set(SYS_mq_getsetattr, fd, address(&c->queue.attributes), 0);
     case Call::kMemfdSecret:
       return set(kMemfdSecret, op.u32(0));
     case Call::kFdinfo:
@@ -359,6 +395,10 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kRingSetup:
     case Call::kRingPush:
     case Call::kRingReap:
+    case Call::kMqOpen:
+    case Call::kChild:
+    case Call::kPidfdOpen:
+    case Call::kExitChild:
     case Call::kFifo:
     case Call::kChange:
       return false;

@@ -397,6 +397,37 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     } else {
       seen.insert({Call::kRingPush, Call::kRingEnter, Call::kRingReap});
     }
+    EXPECT_LT(value(Call::kMemfdSecret, {kONonblock}), 0);
+    EXPECT_EQ(value(Call::kNlRequest, {N(3), static_cast<uint64_t>(Request::kNothing)}), -kENOTSOCK);
+    EXPECT_EQ(value(Call::kChange, {static_cast<uint64_t>(Which::kMounts)}), 0);
+    seen.insert(Call::kMqOpen);
+    Outcome queue = Do(exec, Call::kMqOpen, {kORdwr | kONonblock, 2, 8});
+    if (queue.kind == Outcome::kValues) {
+      const uint64_t q = N(static_cast<int32_t>(queue.value[0]));
+      EXPECT_EQ(Value(exec, Call::kMqSend, {q, kGood, 8, 7, 3}), 0);
+      queue = Do(exec, Call::kMqGetattr, {q});
+      EXPECT_EQ(queue.value[0], kONonblock);
+      EXPECT_EQ(queue.value[3], 1);
+      queue = Do(exec, Call::kMqReceive, {q, kGood, 8});
+      EXPECT_EQ(queue.value[0], 8);
+      EXPECT_EQ(queue.value[1], 3);
+      EXPECT_EQ(queue.payload, 7u);
+    }
+    EXPECT_EQ(value(Call::kMqSend, {N(9), kGood, 1, 0, 0}), -kEBADF);
+    EXPECT_EQ(value(Call::kMqReceive, {N(9), kGood, 1}), -kEBADF);
+    EXPECT_EQ(value(Call::kMqGetattr, {N(9)}), -kEBADF);
+    EXPECT_EQ(value(Call::kMqSetattr, {N(9), kONonblock}), -kEBADF);
+    const auto signals = N(static_cast<int32_t>(value(Call::kSignalfd4, {N(-1), kGood, SignalBit(40), kONonblock})));
+    EXPECT_EQ(value(Call::kRaise, {40}), 0);
+    EXPECT_EQ(value(Call::kSignals, {signals, kGood, 2}), 1);
+    EXPECT_EQ(Value(exec, Call::kSignals, {signals, kGood, 2}), -kEAGAIN);
+    // Another thread of this process does not block them.
+    seen.insert({Call::kKill, Call::kSigqueue});
+    const auto child = N(static_cast<int32_t>(value(Call::kChild)));
+    const auto again = N(static_cast<int32_t>(value(Call::kPidfdOpen, {child, kONonblock})));
+    EXPECT_EQ(Value(exec, Call::kReap, {again}), -kEAGAIN);
+    EXPECT_EQ(value(Call::kExitChild, {child}), 0);
+    EXPECT_EQ(value(Call::kReap, {again}), 0);
     EXPECT_EQ(seen.size(), kCalls - 1);
   });
 }

@@ -44,6 +44,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -225,7 +226,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::string body;
   model->Reset();
   std::vector<std::string> statements(trace.ops.size());
-  bool inet = false;
+  bool inet = false, signals = false;
   const bool two = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
   size_t steps = 0;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
@@ -241,6 +242,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Statements(op, outcomes[i], i);
+      signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
       inet |= op.call == Call::kSocket && op.num(0) == kAfInet;
       if (inet && Loopback::Sends(op.call)) statements[i] += "  settle();\n";
       if (Expired(*model, op)) statements[i] += "  expires(" + Number(op.num(0)) + ");\n";
@@ -274,8 +276,9 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   const bool c = as == ExportAs::kC;
   if (two && !c) body = "  GTEST_SKIP() << \"two processes are for a program of its own\";\n";
   const bool changes = Mentions(body, "change_mounts") || Mentions(body, "change_domainname");
-  std::string functions =
-      Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : "") + (changes ? " own_namespaces " : ""), as);
+  std::string functions = Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : "") +
+                                     (changes ? " own_namespaces " : "") + (signals ? " own_signals " : ""),
+                                 as);
   const bool arena = Mentions(functions + body, "arena"), ring = Mentions(body, "RUN_URING"),
              user = Mentions(body, "watches");
   std::string program =
@@ -296,6 +299,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     } else {
       program += "\nint main(void) {\n  start();\n";
     }
+    if (signals) program += "  own_signals();\n";
     if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";
@@ -303,7 +307,9 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     program += body + "\n  return 0;\n}\n";
   } else {
     program.append(kStartGtest);
-    program += "\nTEST(Pollux, " + TestName(name) + ") {\n  RunAlone([] {\n";
+    program += "\nTEST(Pollux, " + TestName(name) + ") {\n";
+    if (signals) program += "  own_signals();\n";  // in every thread
+    program += "  RunAlone([] {\n";
     if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";

@@ -46,6 +46,8 @@ std::string PollBits(uint64_t v) {
   return text;
 }
 
+constexpr size_t kSignalRecord = 128;  // sizeof(struct signalfd_siginfo)
+
 class Body {
  public:
   Body(const Op& op, const Outcome& want, size_t index) : op_(op), want_(want), index_(index) {}
@@ -71,6 +73,16 @@ class Body {
       case Call::kChange:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", " +
                (op_.arg[0] == static_cast<uint64_t>(Which::kMounts) ? "change_mounts" : "change_domainname") + "());\n";
+      case Call::kChild:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", new_child());\n";
+      case Call::kPidfdOpen:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", pidfd_again(" + Fd(0) + ", " +
+               std::to_string(op_.u32(1)) + "));\n";
+      case Call::kExitChild:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", end_child(" + Fd(0) + "));\n";
+      case Call::kMqOpen:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", new_queue(" + Int(0) + ", " + Int(1) + ", " +
+               Int(2) + "));\n";
       case Call::kSelect:
         return Select();
       default:
@@ -96,7 +108,10 @@ class Body {
     if (op_.call == Call::kInotifyRead && want_.kind == Outcome::kRecords) {
       return Number(kInEventSize * static_cast<int64_t>(want_.records.size()));
     }
-    if (want_.kind == Outcome::kRecords) return std::to_string(want_.records.size());
+    if (want_.kind == Outcome::kRecords) {
+      return std::to_string(want_.records.size() * (op_.call == Call::kSignals ? kSignalRecord : 1));
+    }
+    if (op_.call == Call::kMqGetattr) return "0";
     if (Spec(op_.call).yields == Yields::kPassed) return Number(want_.value[1]);
     if (Spec(op_.call).yields == Yields::kTwo || op_.call == Call::kFionread) return "0";
     return Number(want_.value[0]);
@@ -220,6 +235,8 @@ class Body {
         return "  anywhere(" + Fd(0) + ");\n";
       case Call::kConnect:
         return "  name_of_socket(" + Fd(1) + ");\n";
+      case Call::kMqSetattr:
+        return "  mq_attributes[0] = (long)(" + Int(1) + ");\n";
       case Call::kGetsockopt:
         return "  sock_option_size = sizeof sock_option;\n";
       case Call::kSetsockopt: {
@@ -281,10 +298,10 @@ class Body {
       case Call::kSplice:
         return "SYS_splice, " + Fd(0) + ", NULL, " + Fd(1) + ", NULL, " + Long(2) + ", " + Int(3);
       case Call::kSpliceAt:
-        return "SYS_splice, " + Fd(0) + ", " + Struct(1, "offset(0, " + Long(2) + ")", 8) + ", " + Fd(3) + ", " +
-               Struct(4, "offset(1, " + Long(5) + ")", 8) + ", " + Long(6) + ", " + Int(7);
+        return "SYS_splice, " + Fd(0) + ", " + Struct(1, "file_offset(0, " + Long(2) + ")", 8) + ", " + Fd(3) + ", " +
+               Struct(4, "file_offset(1, " + Long(5) + ")", 8) + ", " + Long(6) + ", " + Int(7);
       case Call::kSendfileAt:
-        return "SYS_sendfile, " + Fd(0) + ", " + Fd(1) + ", " + Struct(2, "offset(0, " + Long(3) + ")", 8) + ", " +
+        return "SYS_sendfile, " + Fd(0) + ", " + Fd(1) + ", " + Struct(2, "file_offset(0, " + Long(3) + ")", 8) + ", " +
                Long(4);
       case Call::kTee:
         return "SYS_tee, " + Fd(0) + ", " + Fd(1) + ", " + Long(2) + ", " + Int(3);
@@ -413,6 +430,30 @@ class Body {
         return "SYS_getsockopt, " + Fd(0) + ", " + Option() + ", sock_option, &sock_option_size";
       case Call::kSetsockopt:
         return "SYS_setsockopt, " + Fd(0) + ", " + Option() + ", sock_option, sock_option_size";
+      case Call::kSignalfd4:
+        return "SYS_signalfd4, " + Fd(0) + ", " + Struct(1, "signal_set(" + Hex(Sigset(op_.u32(2))) + ")", 8) +
+               ", 8L, " + Int(3);
+      case Call::kSignals:
+        return "SYS_read, " + Fd(0) + ", " + Output(1, kSignalRecord, op_.arg[2]) + ", " +
+               std::to_string(op_.arg[2] * kSignalRecord) + "L";
+      case Call::kRaise:
+        return "SYS_tgkill, getpid(), syscall(SYS_gettid), " + Signal();
+      case Call::kKill:
+        return "SYS_kill, getpid(), " + Signal();
+      case Call::kSigqueue:
+        return "SYS_rt_sigqueueinfo, getpid(), " + Signal() + ", queued_signal(" + Int(1) + ")";
+      case Call::kReap:
+        return "SYS_waitid, 3 /* P_PIDFD */, " + Fd(0) + ", &child_info, WEXITED | __WALL, NULL";
+      case Call::kMqSend:
+        return "SYS_mq_timedsend, " + Fd(0) + ", " + Source() + ", " + Long(2) + ", (long)" +
+               std::to_string(op_.u32(4)) + "U, NULL";
+      case Call::kMqReceive:
+        return "SYS_mq_timedreceive, " + Fd(0) + ", " + Output(1, 1, op_.arg[2]) + ", " + Long(2) +
+               ", &mq_priority, NULL";
+      case Call::kMqGetattr:
+        return "SYS_mq_getsetattr, " + Fd(0) + ", NULL, mq_attributes";
+      case Call::kMqSetattr:
+        return "SYS_mq_getsetattr, " + Fd(0) + ", mq_attributes, NULL";
       case Call::kSendfd:
         return "SYS_sendmsg, " + Fd(0) + ", rights(" + Fd(1) + "), 0";
       case Call::kRecvfd:
@@ -421,6 +462,9 @@ class Body {
         return "";
     }
   }
+
+  // Real-time signals have no names of their own.
+  std::string Signal() const { return op_.num(0) < kFirstRealtime ? Int(0) : Number(op_.num(0)); }
 
   std::string FcntlArgument() const {
     if (SlotSpec(op_, 2).kind != ArgKind::kFlags) return std::to_string(op_.u32(2)) + "L";
@@ -444,6 +488,24 @@ class Body {
         }
         if (Painted(1)) text += "  untouched(" + std::to_string(12 * want_.records.size()) + ");\n";
         break;
+      case Yields::kSignals:
+        for (size_t i = 0; want_.kind == Outcome::kRecords && i < want_.records.size(); ++i) {
+          const Record& r = want_.records[i];
+          text += "  is_signal(" + std::to_string(i) + ", " + std::to_string(r.events) + ", " + Hex(r.data) + "U);\n";
+        }
+        if (Painted(1) && !Short(1, op_.arg[2])) {
+          text += "  untouched(" + std::to_string(kSignalRecord * want_.records.size()) + ");\n";
+        }
+        break;
+      case Yields::kAttributes:
+        if (want_.kind == Outcome::kValues) {
+          text += "  has_attributes(" + Number(want_.value[0]) + ", " + Number(want_.value[1]) + ", " +
+                  Number(want_.value[2]) + ", " + Number(want_.value[3]) + ");\n";
+        }
+        break;
+      case Yields::kMessage:
+        if (want_.kind == Outcome::kValues) text += "  has_priority(" + Number(want_.value[1]) + "U);\n";
+        [[fallthrough]];
       case Yields::kPayload: {
         if (op_.call == Call::kReadv) break;
         if (!Painted(1) || Short(1, op_.arg[2])) break;
@@ -458,7 +520,9 @@ class Body {
         }
         break;
       case Yields::kOption:
-        if (want_.kind == Outcome::kValues) {
+        if (op_.call == Call::kReap) {
+          if (want_.kind == Outcome::kValues) text += "  has_status(" + Number(want_.value[1]) + ");\n";
+        } else if (want_.kind == Outcome::kValues) {
           const char* check = op_.num(1) == kSoLinger ? "  is_linger(" : "  is_option(";
           text += check + Number(want_.value[1]) + ");\n";
         }

@@ -25,10 +25,11 @@ std::span<const Fragment> SocketFragments();   // addresses, options, descriptor
 std::span<const Fragment> FileFragments();     // sets, segments, fdinfo, FIFOs
 std::span<const Fragment> ProcessFragments();  // a second process
 std::span<const Fragment> NotifyFragments();   // events of inotify, the memory of rings
+std::span<const Fragment> SignalFragments();   // signals, children, message queues
 
-inline std::array<std::span<const Fragment>, 7> AllFragments() {
-  return {MemoryFragments(), CallFragments(),    QuotaFragments(), SocketFragments(),
-          FileFragments(),   ProcessFragments(), NotifyFragments()};
+inline std::array<std::span<const Fragment>, 8> AllFragments() {
+  return {MemoryFragments(), CallFragments(),    QuotaFragments(),  SocketFragments(),
+          FileFragments(),   ProcessFragments(), NotifyFragments(), SignalFragments()};
 }
 
 }  // namespace pollux

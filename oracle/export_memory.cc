@@ -125,8 +125,8 @@ static struct timeval *timeval(long long sec, long long usec) {
 )",
      ""},
     {"offsets", "\nstatic long long offsets[2];\n", ""},
-    {"offset", R"(
-static long long *offset(int i, long long value) {
+    {"file_offset", R"(
+static long long *file_offset(int i, long long value) {
   offsets[i] = value;
   return &offsets[i];
 }

@@ -273,7 +273,9 @@ bool Loopback::Done(const Op& op, long result) {
   const Sent sent = travels_ ? Sent::kAnything : SentBy(op, result);
   Follow(op, result);
   if (sent == Sent::kSegments && Acknowledged(op.fd(0).number())) return true;
-  return sent == Sent::kNothing || CameBack();
+  if (sent == Sent::kNothing || CameBack()) return true;
+  deferred_ |= kept_;
+  return false;
 }
 
 void Loopback::Settle() {
@@ -292,9 +294,7 @@ void Loopback::Settle() {
     row = 0, deferred_ = true;
   }
   if (s >= 0) close(s);
-  if (!kept_) return;
-  deferred_ = true;
-  ring_->Drain();
+  if (kept_) ring_->Drain();
 }
 
 void Loopback::Reset() {

@@ -50,6 +50,7 @@ const std::vector<Mistake>& ProcessMistakes();
 const std::vector<Mistake>& NamedMistakes();
 const std::vector<Mistake>& NetlinkMistakes();
 const std::vector<Mistake>& NotifyMistakes();
+const std::vector<Mistake>& SignalMistakes();
 
 }  // namespace pollux
 

@@ -100,6 +100,19 @@ std::vector<Op> Probes() {
       op(Call::kInotifyRm, {none, 1}),
       op(Call::kInotifyRead, {none, good, 16}),
       op(Call::kFchmod, {none, 0600}),
+      op(Call::kMqOpen, {kORdwr, 1, 1}),
+      op(Call::kMqSend, {none, good, 1}),
+      op(Call::kMqReceive, {none, good, 1}),
+      op(Call::kMqGetattr, {none}),
+      op(Call::kMqSetattr, {none}),
+      op(Call::kSignalfd4, {none, good, 1, 0}),
+      op(Call::kRaise, {0}),
+      op(Call::kKill, {0}),
+      op(Call::kSigqueue, {0, 0}),
+      op(Call::kChild),
+      op(Call::kPidfdOpen, {none}),
+      op(Call::kExitChild, {none}),
+      op(Call::kReap, {none}),
   };
 }
 

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "oracle/signals.h"
+
 namespace pollux {
 namespace {
 
@@ -65,6 +67,7 @@ absl::StatusOr<std::unique_ptr<Target>> OwnThread::Open(Opener opener, int deadl
 absl::Status OwnThread::Start() {
   thread_ = std::make_shared<Thread>();
   thread_->request = kReset;
+  BlockSignals();  // what a trace sends to the process is the other thread's
   std::thread([thread = thread_, opener = opener_] { thread->Main(opener); }).detach();
   std::unique_lock lock(thread_->mutex);
   thread_->answered.wait(lock, [this] { return thread_->request == kNone; });

@@ -45,6 +45,18 @@ send(b, 1, MSG_OOB)
 recv(a, 0, 0)
 )";
 
+// How many acknowledgements find room depends on what one is charged.
+constexpr std::string_view kSmallBuffer = R"(
+s = socket(NETLINK, RAW, NONBLOCK)
+setsockopt(s, SO_RCVBUF, 0)
+nl_request(s, acknowledge)
+nl_request(s, acknowledge)
+nl_request(s, acknowledge)
+poll(s IN, 0)
+nl_request(s, acknowledge)
+poll(s IN, 0)
+)";
+
 void Set(Profile* profile, Quirk quirk, bool on) {
   profile->quirk[static_cast<size_t>(quirk)] = on ? Setting::kOn : Setting::kOff;
 }
@@ -62,6 +74,8 @@ std::string_view Witness(Quirk quirk) {
       return kUnreadEmptyMessage;
     case Quirk::kUnixOobEmptyRead:
       return kEmptyRead;
+    case Quirk::kNetlinkFullLate:
+      return kSmallBuffer;
     default:
       return "";
   }

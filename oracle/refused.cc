@@ -4,6 +4,9 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "model/abi.h"
 #include "oracle/bounds.h"
 #include "oracle/exec.h"
@@ -81,6 +84,23 @@ const char* Refused(const Op& op) {
       return (op.u32(0) & ~(kOCloexec | kONonblock | 1u)) == 0 && (op.u32(0) & 1) == 0
                  ? "faults of the kernel depend on a capability"
                  : nullptr;
+    case Call::kSignals:
+      return op.arg[2] > kMaxBytes / 128 ? "more than a megabyte of signals" : nullptr;
+    case Call::kRaise:
+    case Call::kKill:
+    case Call::kSigqueue: {
+      const int32_t signal = op.num(0);
+      const bool known =
+          std::find(std::begin(kTraceSignals), std::end(kTraceSignals), signal) != std::end(kTraceSignals);
+      return known || signal <= 0 || signal > kLastSignal ? nullptr : "a signal outside the language";
+    }
+    case Call::kPidfdOpen:
+      return (op.u32(1) & ~kONonblock) != 0 ? "a pidfd flag outside the language" : nullptr;
+    case Call::kMqOpen:
+      if ((op.u32(0) & ~(3 | kONonblock | kOCloexec)) != 0 || (op.u32(0) & 3) == 3) {
+        return "an mq_open flag outside the language";
+      }
+      return op.num(1) > kMqMostMessages || op.num(2) > kMqLongestMessage ? "a queue that depends on limits" : nullptr;
     case Call::kMemfdCreate:
       return (op.u32(0) & 0x1c) != 0 ? "huge pages and execution flags depend on the machine" : nullptr;
     case Call::kPrlimit:

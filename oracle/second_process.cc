@@ -137,6 +137,9 @@ const char* SecondProcess::Fork() {
     cpus_ = all;
     pinned_ = sched_setaffinity(0, sizeof here, &here) == 0;
   }
+  // Nor waits for others: a hand-over is followed by sleep.
+  const sched_param first = {1};
+  realtime_ = realtime_ || (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_FIFO, &first) == 0);
   // Signals are for the parent; but one says that a call is blocked.
   sigset_t others, before;
   sigfillset(&others);
@@ -148,6 +151,7 @@ const char* SecondProcess::Fork() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid_ > 0) return nullptr;
   pid_ = 0;
+  Await();
   return "no second process can be made";
 }
 
@@ -199,11 +203,14 @@ void SecondProcess::Kill() {
   Await();
 }
 
-// Sleeps until it is gone.
+// Sleeps until it is gone; from then on this thread waits for others as before.
 void SecondProcess::Await() {
   while (pid_ > 0 && waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
   }
   pid_ = 0;
+  const sched_param none = {0};
+  if (realtime_) sched_setscheduler(0, SCHED_OTHER, &none);
+  realtime_ = false;
 }
 
 void SecondProcess::Unpin() {

@@ -2,9 +2,10 @@
 // system calls it is handed and nothing else.
 //
 // fork: a child that shares this process's memory (CLONE_VM), so that beginning and ending cost what vfork(2) costs and
-// a SystemCall is handed over by its address. Both stay on one CPU meanwhile, where a hand-over is two context
-// switches. execve: the child becomes a program of a few hundred bytes, in a memfd, which maps the memory of descriptor
-// 0 where it stood (Exec::Map) and goes on as before.
+// a SystemCall is handed over by its address. Both stay on one CPU meanwhile, before others
+// (SCHED_FIFO, where that is allowed), so that a hand-over is two context switches. execve: the child becomes a program
+// of a few hundred bytes, in a memfd, which maps the memory of descriptor 0 where it stood (Exec::Map) and goes on as
+// before.
 //
 // The child runs a loop of machine code without a stack, libc or thread-local storage; only on x86-64. It dies with the
 // thread that made it, however that dies (PR_SET_PDEATHSIG), and is waited for by Exit() and Kill(). Not thread-safe.
@@ -76,7 +77,7 @@ class SecondProcess {
   std::vector<Mapping> mappings_;
   pid_t pid_ = 0;
   cpu_set_t cpus_;
-  bool pinned_ = false;
+  bool pinned_ = false, realtime_ = false;
 };
 
 }  // namespace pollux

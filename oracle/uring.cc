@@ -157,6 +157,7 @@ long Uring::Submit(uint8_t opcode, int fd, uint64_t offset, uint64_t address, ui
   if (Pop(&user_data, &result)) return result;
   // Where a lock is taken, one of the whole machine among them, epoll_ctl goes on in a thread of the kernel.
   while (blocked == nullptr) {
+    elsewhere_ = true;
     Enter(0, 1);
     if (Pop(&user_data, &result)) return result;
   }

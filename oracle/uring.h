@@ -35,6 +35,10 @@ class Uring {
   // Receives what has come since.
   void Drain();
 
+  // Has a thread of the kernel done something since Reset?
+  bool elsewhere() const { return elsewhere_; }
+  void Reset() { elsewhere_ = false; }
+
  private:
   Uring() = default;
   long Submit(uint8_t opcode, int fd, uint64_t offset, uint64_t address, uint32_t length, bool* blocked);
@@ -45,6 +49,7 @@ class Uring {
   bool Pop(uint64_t* user_data, long* result);
   uint32_t* At(uint32_t offset) { return reinterpret_cast<uint32_t*>(rings_ + offset); }
 
+  bool elsewhere_ = false;
   int registered_ = -1;  // its index with the thread
   char *rings_ = nullptr, *entries_ = nullptr;
   char byte_ = 0;  // sent and received
