@@ -378,6 +378,7 @@ class Model {
   bool NetlinkFull(const Netlink& s) const;
   Errno TakeNetlinkError(Netlink& s);
   void NetlinkDrop(Netlink& s);
+  uint32_t NetlinkPort();
   void NetlinkBind(const File& file, Outcome* out);
   void NetlinkConnect(const File& file, int32_t to, Outcome* out);
   void NetlinkShutdown(const File& file, int32_t how, Outcome* out);

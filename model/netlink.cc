@@ -53,10 +53,20 @@ uint32_t Model::NetlinkMask(const File& file) {
 
 // --- Addresses -----------------------------------------------------------------------------------------------------
 
+// netlink_autobind(): the number of the process, or another one if a socket has that.
+uint32_t Model::NetlinkPort() {
+  for (Id other = 1; other < state_.netlinks.size(); ++other) {
+    if (rules_(Rule::kNetlinkPortTaken, state_.netlinks[other].address == state_.port, other)) {
+      return ++state_.netlink_addresses;
+    }
+  }
+  return state_.port;
+}
+
 void Model::NetlinkBind(const File& file, Outcome* out) {
   Netlink& s = state_.netlinks[file.object];
   if (rules_(Rule::kNetlinkBound, s.address != 0, file.object)) return out->Error(kEINVAL);
-  s.address = ++state_.netlink_addresses;
+  s.address = NetlinkPort();
   out->Value(0);
 }
 
@@ -70,7 +80,7 @@ void Model::NetlinkConnect(const File& file, int32_t to, Outcome* out) {
   const File& other = state_.files[FileAt(to)];
   if (rules_(Rule::kNetlinkAddress, other.type != FileType::kNetlink, file.object)) return out->Error(kEINVAL);
   const uint32_t address = state_.netlinks[other.object].address;
-  if (s.address == 0) s.address = ++state_.netlink_addresses;
+  if (s.address == 0) s.address = NetlinkPort();
   s.to = address;
   s.connected = true;
   out->Value(0);
@@ -135,7 +145,7 @@ bool Model::NetlinkSendTo(const File& file, Memory memory, int64_t n, uint32_t f
   if (state_.netlinks[to].parts > 0) return Unmodelled("send: to who has a dump to read", out), false;
   if (rules_(Rule::kNetlinkOob, (flags & kMsgOob) != 0)) return out->Error(kEOPNOTSUPP), false;
   if (rules_(Rule::kNetlinkEmpty, n == 0)) return out->Error(kENODATA), false;
-  if (s.address == 0) s.address = ++state_.netlink_addresses;  // netlink_autobind()
+  if (s.address == 0) s.address = NetlinkPort();
   if (rules_(Rule::kNetlinkTooLong, n > s.send_buffer - kOverhead, id)) return out->Error(kEMSGSIZE), false;
   if (rules_(Rule::kMemoryFault, n > Copyable(memory, false))) return out->Error(kEFAULT), false;
   if (rules_(Rule::kNetlinkToKernel, s.to == 0, id)) return out->Value(n), true;

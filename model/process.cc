@@ -25,6 +25,7 @@ void Model::Fork(Outcome* out) {
   }
   state_.second = true;
   state_.other = state_;
+  state_.other.port = ++state_.netlink_addresses;
   for (Descriptor& d : state_.other.fds) {
     if (d.file == kNil) continue;
     if (rules_(Rule::kForkCopies, true, d.file)) {

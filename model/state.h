@@ -451,6 +451,7 @@ struct Process {
   std::vector<Descriptor> fds;  // by number; 0 to 2 hold the null file and are never free
   int32_t lowest_free = 3;      // no number below it is free
   int64_t nofile = 1024;        // RLIMIT_NOFILE
+  uint32_t port = 1;            // its number, as a netlink port id: the first that a socket of its tries
 };
 
 // Its own process is the one that calls: the first one between two ops.
@@ -478,7 +479,7 @@ struct State : Process {
   Announced mounts, domain_name;
   Table<Netlink> netlinks;
   Table<NetlinkMessage> netlink_messages;
-  uint32_t netlink_addresses = 0;  // so far
+  uint32_t netlink_addresses = 1;  // so far, those of processes too
   Table<Ring> rings;
   Table<Inotify> inotifies;
   Table<Watch> watches;
@@ -500,7 +501,7 @@ struct State : Process {
   int64_t in_flight = 0;                   // descriptions that travel with messages
 
   void Reset() {
-    fds.assign(3, {}), lowest_free = 3, nofile = 1024, watches_left = kNoLimit;
+    fds.assign(3, {}), lowest_free = 3, nofile = 1024, port = 1, watches_left = kNoLimit;
     other = {fds, 3, 1024}, second = false;
     files.Clear(), inodes.Clear(), entries.Clear(), items.Clear(), instances.Clear(), pipes.Clear(), slots.Clear();
     eventfds.Clear(), timerfds.Clear(), userfaultfds.Clear(), perfs.Clear(), sockets.Clear(), messages.Clear(),
@@ -509,7 +510,7 @@ struct State : Process {
     generation = 0, addresses = 0, in_flight = 0;
     inets.Clear(), inet_addresses = 0;
     mounts = domain_name = {};
-    netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 0;
+    netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 1;
     rings.Clear(), inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
     mqueues.Clear(), mq_messages.Clear();
     signalfds.Clear(), signals.clear(), signal_queue = {}, children.Clear(), unreaped = 0;
