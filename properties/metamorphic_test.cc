@@ -131,7 +131,8 @@ bool NamesAFile(const Op& op, size_t slot) {
     case Call::kCloseRange:
     case Call::kDup2:
     case Call::kDup3:
-    case Call::kIoctl:  // close-on-exec
+    case Call::kIoctl:      // close-on-exec
+    case Call::kSignalfd4:  // returns the number
       return false;
     default:
       return !Polls(op.call);
