@@ -209,6 +209,7 @@ const Model::FileOps Model::kFileOps[] = {
      .open = &Model::PlainOpen,
      .read_by_segment = kAlways,
      .seeks = kAlways,
+     .positions = true,
      .unread = &Model::MqueueUnread},
     {.type = FileType::kSignalfd,
      .prefix = "signalfd.",
@@ -218,7 +219,11 @@ const Model::FileOps Model::kFileOps[] = {
      .release = &Model::SignalfdRelease,
      .read_by_segment = kOnce,
      .seeks = kAlways},
-    {.type = FileType::kPidfd, .prefix = "pidfd.", .poll = &Model::PidfdMask, .wait = &Model::PidfdWait},
+    {.type = FileType::kPidfd,
+     .prefix = "pidfd.",
+     .poll = &Model::PidfdMask,
+     .wait = &Model::PidfdWait,
+     .positions = true},
 };
 
 Queues Model::QueuesOf(Id file) {
