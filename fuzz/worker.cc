@@ -225,9 +225,7 @@ class Worker {
     sets_.Publish(checker_.by_set(), checker_.sets(), &block_->sets);
   }
 
-  bool Held(Rule rule) const {
-    return block_->rules[static_cast<size_t>(rule)].load(std::memory_order_relaxed) != 0;
-  }
+  bool Held(Rule rule) const { return block_->rules[static_cast<size_t>(rule)].load(std::memory_order_relaxed) != 0; }
 
   void PublishRules() {
     const auto& hits = model_->rules().hits();
