@@ -23,7 +23,7 @@ void OpsAndOutcomes(const uint8_t* data, size_t size, std::vector<pollux::Op>* o
   if (pollux::Parse(text, "input", &trace, &error)) {
     *ops = trace.ops;
     for (const pollux::Note& note : trace.notes) {
-      outcomes->push_back(note.expect.allow.empty() ? pollux::Outcome() : note.expect.allow.front());
+      outcomes->push_back(pollux::FirstOf(note.expect));
     }
     return;
   }

@@ -164,7 +164,8 @@ TEST(Planted, TracesByHandTellWhatIsBeyondCampaigns) {
   direct += "epoll_ctl(out, ADD, in, IN, 0)\nepoll_ctl(in, ADD, e, IN, 0)\n";
   ExpectToldByHand("path.direct=false", direct);
   size_t beyond = 0;
-  for (const PlantedInfo& bug : PlantedBugs()) beyond += bug.beyond;
+  // What takes threads is shown by the corpus (properties/corpus_test.cc).
+  for (const PlantedInfo& bug : PlantedBugs()) beyond += bug.beyond && bug.equivalent != "needs threads";
   EXPECT_EQ(beyond, 7u);
 }
 

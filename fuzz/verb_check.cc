@@ -32,12 +32,12 @@ std::vector<Outcome> Recorded(Model* model, const Trace& trace, const Verdict& v
     outcomes.emplace_back();
     const bool written = i < trace.notes.size() && trace.notes[i].expect.allow.size() == 1;
     if (written && trace.notes[i].expect.allow[0].kind == Outcome::kSkipped) {
-      outcomes[i] = trace.notes[i].expect.allow[0];
+      outcomes[i] = FirstOf(trace.notes[i].expect);
     } else {
       model->Run(bindings.Resolve(trace.ops[i]), &outcomes[i]);
     }
     bindings.Bind(trace.ops[i], outcomes[i]);
-    if (written) outcomes[i] = trace.notes[i].expect.allow[0];
+    if (written) outcomes[i] = FirstOf(trace.notes[i].expect);
   }
   outcomes[verdict.op] = verdict.observed;
   return outcomes;

@@ -12,6 +12,7 @@
 namespace pollux {
 namespace {
 
+constexpr uint8_t kThread = 0xe0;    // before an op: the thread that makes the call, from T1
 constexpr uint8_t kFar = 0x40;       // operand: a varint says which output
 constexpr uint8_t kNear = kFar - 1;  // mask of "how many outputs ago"
 constexpr uint8_t kSmall = 0x80;     // operand: this and up are literals from -1
@@ -19,10 +20,12 @@ constexpr uint8_t kSecond = 0xff;    // before a call: the second process makes 
 constexpr uint8_t kLarge = 0xff;     // operand: a varint is the literal
 constexpr int kRotate = 5;           // puts ET, ONESHOT, WAKEUP, EXCLUSIVE and URING_WAKE below IN
 
-// No op is longer, however wastefully its varints are written: a poll, 3 + 10 + 9 * (11 + 10).
+static_assert(kCalls <= kThread);
+
+// No op is longer, however wastefully its varints are written: a poll, 4 + 10 + 9 * (11 + 10).
 constexpr size_t kMaxOpBytes = 256;
 constexpr size_t kMaxVarint = 10;
-static_assert(kCalls < kSecond && 3 + kMaxVarint + kMaxPoll * (1 + 2 * kMaxVarint) <= kMaxOpBytes);
+static_assert(4 + kMaxVarint + kMaxPoll * (1 + 2 * kMaxVarint) <= kMaxOpBytes);
 
 // The kinds of a call's slots, packed: walking ArgSpecs would touch a hundred bytes a slot.
 struct Shape {
@@ -58,9 +61,10 @@ class Decoder {
     p_ = p;
     const bool second = *p_ == kSecond;
     p_ += second;
-    const size_t call = *p_++ % kCalls;
     Op& op = ops_.emplace_back();
     op.process = second;
+    if (!second && *p_ >= kThread && *p_ < kThread + kMaxThreads) op.thread = static_cast<uint8_t>(*p_++ - kThread + 1);
+    const size_t call = *p_++ % kCalls;
     op.call = static_cast<Call>(call);
     if (Polls(op.call)) {
       op.npoll = static_cast<uint8_t>(*p_++ % (kMaxArgs - shapes_[call].size + 1));
@@ -174,6 +178,7 @@ class Encoder {
     for (size_t i = 0; i < ops_.size(); ++i) {
       const Op& op = ops_[i];
       if (op.process != 0) Byte(kSecond);
+      if (op.thread != 0) Byte(static_cast<uint8_t>(kThread + op.thread - 1));
       Byte(static_cast<uint8_t>(op.call));
       if (Polls(op.call)) {
         Byte(op.npoll);

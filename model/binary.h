@@ -4,8 +4,8 @@
 // dropped); every op decoded is one that the text can say, and every trace that the text can say can be encoded:
 // Decode(Encode(ops)) == ops. Names, comments, directives and outcomes are not carried.
 //
-// An op is its call's byte (modulo their number), ff before it where the second process calls, for a poll the number of
-// descriptors, and the slots in order:
+// An op is its call's byte (modulo their number), ff before it where the second process calls, e0 + n - 1 where thread
+// Tn does, for a poll the number of descriptors, and the slots in order:
 //   descriptor      1 byte: 00-3f how many outputs ago it was returned (modulo those there are); 40 a varint follows:
 //                   ops back * 2 + output; 41-7f as 01-3f; 80-fe the literal -1 to 125; ff a literal as a varint
 //   signed          varint, zigzag

@@ -489,10 +489,43 @@ std::span<const Word> PolledWords(Call call) {
   return call == Call::kSelect ? std::span<const Word>(kSetWords) : EventWords();
 }
 
+const char* NoThreadMakes(const Op& op) {
+  const char* const passes = "a thread's timeout is 0 or none";
+  switch (op.call) {
+    case Call::kEpollWait:
+    case Call::kEpollPwait:
+      return op.num(3) > 0 ? passes : nullptr;
+    case Call::kEpollPwait2:
+      return op.mem(3).kind() != Memory::kNull && (op.arg[4] | op.arg[5]) != 0 ? passes : nullptr;
+    case Call::kPoll:
+      return op.num(0) > 0 ? passes : nullptr;
+    case Call::kPpoll:
+    case Call::kSelect:
+      return op.mem(1).kind() != Memory::kNull && (op.arg[2] | op.arg[3]) != 0 ? passes : nullptr;
+    case Call::kEpollCtl:
+    case Call::kClose:
+    case Call::kDup:
+    case Call::kDup2:
+    case Call::kDup3:
+    case Call::kRead:
+    case Call::kWrite:
+    case Call::kSend:
+    case Call::kRecv:
+    case Call::kShutdown:
+    case Call::kEventfd:
+    case Call::kTimerfdTicks:
+      return nullptr;
+    default:
+      return "no thread makes this call";
+  }
+}
+
 void Canonicalize(Op* op) {
   const auto fd = [](Fd operand) { return operand.literal() ? Fd::Literal(operand.number()) : operand; };
   if (static_cast<size_t>(op->call) >= kCalls) op->call = static_cast<Call>(static_cast<size_t>(op->call) % kCalls);
   op->process %= kProcesses;
+  // The second process has no threads.
+  if (op->thread > kMaxThreads || op->process != 0) op->thread = 0;
   const std::span<const ArgSpec> args = Spec(op->call).args;
   op->npoll = Polls(op->call) ? static_cast<uint8_t>(std::min<size_t>(op->npoll, MaxPolled(op->call))) : 0;
   const uint16_t polled = op->call == Call::kSelect ? kSelectSets : UINT16_MAX;

@@ -108,6 +108,7 @@ Errno Model::CtlAdd(Id instance, Id target, int32_t fd, uint32_t events, uint64_
   const uint32_t revents = PollItem(id);
   if (rules_(Rule::kAddReady, revents != 0 && !state_.items[id].linked, id)) {
     LinkItem(id, Rule::kAddReady);
+    WakeWaiter(instance, Rule::kWakeAdd);
     if (rules_(Rule::kAddUpward, true, id)) NotifyUpward(instance);
   }
   return kOK;
@@ -121,6 +122,7 @@ Errno Model::CtlMod(Id id, uint32_t events, uint64_t data) {
   const uint32_t revents = PollItem(id);
   if (rules_(Rule::kModReady, revents != 0 && !state_.items[id].linked, id)) {
     LinkItem(id, Rule::kModReady);
+    WakeWaiter(item.instance, Rule::kWakeMod);
     if (rules_(Rule::kModUpward, true, id)) NotifyUpward(item.instance);
   }
   return kOK;

@@ -23,6 +23,10 @@ class Describer {
       text_ += line + "\n";
       if (const Id e = m_.InstanceOf(file); e != kNil) Epoll(e);
     }
+    for (size_t t = 1; t < s_.threads.size(); ++t) {
+      if (s_.threads[t].state == Thread::kIdle) continue;
+      text_ += "T" + std::to_string(t) + ": sleeps in " + CallOf(s_.threads[t].op) + "\n";
+    }
     if (s_.nofile != 1024) text_ += "RLIMIT_NOFILE " + std::to_string(s_.nofile) + "\n";
     if (s_.watches_left < State::kNoLimit / 2) text_ += "watches left " + std::to_string(s_.watches_left) + "\n";
     return text_;
@@ -33,6 +37,11 @@ class Describer {
     for (size_t fd = 3; fd < process.fds.size(); ++fd) {
       if (process.fds[fd].file != kNil) numbers_[process.fds[fd].file].push_back(whose + std::to_string(fd));
     }
+  }
+
+  static std::string CallOf(Op op) {
+    op.thread = 0;
+    return PrintOp(op);
   }
 
   std::string File(Id id) const {
@@ -205,6 +214,12 @@ class Describer {
       id = item.in_ready.next;
     }
     text_ += "  ready [" + ready + "]\n";
+    std::string waiters;
+    id = instance.waiters.head;
+    for (uint32_t i = instance.waiters.size; i > 0 && id != kNil; --i, id = s_.entries[id].in_queue.next) {
+      waiters += (waiters.empty() ? "T" : ", T") + std::to_string(s_.entries[id].thread);
+    }
+    if (!waiters.empty()) text_ += "  wakes next [" + waiters + "]\n";
   }
 
   const Model& m_;

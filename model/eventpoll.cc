@@ -27,29 +27,48 @@ void Model::ReleaseInstance(Id id) {
 
 // --- Notification ------------------------------------------------------------------------------------------------
 
-void Model::Notify(List& queue, uint32_t key) {
+// __wake_up_common()
+void Model::Notify(List& queue, uint32_t key, Limit limit) {
   Id id = queue.head;
   for (uint32_t i = queue.size; i > 0 && id != kNil; --i) {
     const WaitEntry w = state_.entries[id];
-    Callback(w.item, key);
+    if (w.thread != 0) [[unlikely]] {
+      if (WakeThread(queue, id, key) && w.exclusive && limit == kOneConsumes && rules_(Rule::kWakeOne, true, id))
+        return;
+    } else if (Callback(w.item, key) && w.exclusive && limit == kOneConsumes &&
+               rules_(Rule::kExclusiveStops, true, w.item)) {
+      return;
+    }
     id = w.in_queue.next;
   }
 }
 
 // ep_poll_callback(): links before anybody knows whether the item is ready.
-void Model::Callback(Id id, uint32_t key) {
+bool Model::Callback(Id id, uint32_t key) {
   Item& item = state_.items[id];
   if (rules_(Rule::kCallbackDisabled, (item.events & ~kPrivate) == 0, id)) {
     item.dropped_by = Rule::kCallbackDisabled;
-    return;
+    return false;
   }
   if (rules_(Rule::kCallbackFilter, key != 0 && (key & item.events) == 0, id)) {
     item.dropped_by = Rule::kCallbackFilter;
-    return;
+    return false;
   }
   if (rules_(Rule::kCallbackLink, !item.linked, id)) LinkItem(id, Rule::kCallbackLink);
+  bool consumed = false;
+  if (state_.sleepers != 0) [[unlikely]] {
+    const bool nobody = state_.instances[item.instance].waiters.size == 0;
+    WakeWaiter(item.instance, Rule::kWakeCallback);
+    // A key of IN and OUT both, which nobody may have asked for, consumes nothing.
+    const uint32_t ways = key & (kIn | kOut);
+    const bool wanted = ways == 0 || (ways != (kIn | kOut) && (item.events & ways) != 0);
+    if ((item.events & kExclusive) != 0 && !Has(Quirk::kNoExclusive) && !rules_(Rule::kExclusiveNobody, nobody, id)) {
+      consumed = rules_(Rule::kExclusiveConsumes, wanted, id);
+    }
+  }
   // EPOLL_URING_WAKE of a key goes with the notification upward.
   if (rules_(Rule::kCallbackUpward, true, id)) NotifyUpward(item.instance, key & kUringWake);
+  return consumed;
 }
 
 // ep_poll_safewake(): whoever watches the instance hears IN, also when the item was linked before.
@@ -114,6 +133,7 @@ uint32_t Model::PollInstance(Id id) {
   Instance& e = state_.instances[id];
   ReadyList::SpliceFront(state_.items, e.ready, scan);
   e.busy = false;
+  if (e.ready.size > 0 && e.waiters.size > 0) WakeWaiter(id, Rule::kWakeScan);
   return mask;
 }
 

@@ -15,6 +15,8 @@ void Model::Reset() { state_.Reset(); }
 
 void Model::Run(const Op& op, Outcome* out) {
   rules_.StartOp();
+  if ((op.thread | state_.sleepers) != 0) [[unlikely]]
+    return RunThreads(op, out);
   if (op.process == 0) [[likely]] {
     Dispatch(op, out);
   } else {
@@ -257,7 +259,11 @@ bool Model::Blocks(const Op& op) const {
 bool Model::Sleeps(const Op& op) const {
   Model probe(*this);
   Outcome outcome;
-  probe.Run(op, &outcome);
+  if (op.process == 0) {
+    probe.Dispatch(op, &outcome);
+  } else {
+    probe.RunAsSecond(op, &outcome);
+  }
   return outcome.kind == Outcome::kBlocked;
 }
 

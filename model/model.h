@@ -9,6 +9,7 @@
 // end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), device.cc (files that
 // never change), announce.cc (files that tell of changes), ring.cc (io_uring as a file), eventpoll.cc (notification,
 // ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
+// threads.cc: who sleeps, who is woken, in what order they run.
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -37,7 +38,8 @@ class Model {
   // Back to the start of a trace: numbers 0 to 2 open and out of bounds, RLIMIT_NOFILE 1024, no watch held.
   void Reset();
 
-  // Runs one op whose operands are literal numbers (Bindings::Resolve). *out gets the one allowed outcome.
+  // Runs one op whose operands are literal numbers (Bindings::Resolve). *out gets the one allowed outcome; what threads
+  // do that the op wakes is part of it. A thread's call that would block leaves the thread asleep in it.
   // A call that would block for ever yields kBlocked and leaves the state as after the call was interrupted.
   // What the model does not know yields kSkipped, with the reason as note; then nothing has changed.
   // Virtual: planted bugs change what goes in and comes out.
@@ -64,10 +66,13 @@ class Model {
   uint32_t PollMask(Id file, uint32_t requested = ~0u);
   // The poll mask of a file as PollMask, without any effect: an epoll is ready if a ready-list item is.
   uint32_t PeekMask(Id file) const;
-  // Calls back the watchers of a queue, head to tail (R0.4).
-  void Notify(List& queue, uint32_t key);
-  // One watcher's turn (ep_poll_callback).
-  void Callback(Id item, uint32_t key);
+  // Calls back the watchers of a queue, head to tail (R0.4), up to the first exclusive one that consumes it, or all.
+  enum Limit : bool { kOneConsumes, kAll };
+  void Notify(List& queue, uint32_t key, Limit limit = kOneConsumes);
+  // One watcher's turn (ep_poll_callback): has it consumed the notification? Matters for exclusive ones alone.
+  bool Callback(Id item, uint32_t key);
+  // Wakes one thread that sleeps in a wait on the instance, if there is one.
+  void WakeWaiter(Id instance, Rule why);
   void LinkItem(Id item, Rule why);
   void UnlinkItem(Id item, Rule why);
   // The item of this key, or kNil.
@@ -90,6 +95,20 @@ class Model {
   void Dispatch(const Op& op, Outcome* out);
 
   bool Sleeps(const Op& op) const;
+
+  // threads.cc
+  void RunThreads(const Op& op, Outcome* out);
+  const char* NotInThreads(const Op& op) const;
+  bool WakeThread(List& queue, Id entry, uint32_t key);
+  void FallAsleep(uint8_t thread, const Op& op);
+  void SleepIn(uint8_t thread);
+  void SleepInPolled(uint8_t thread);
+  void Enqueue(uint8_t thread, List* queue, Thread::Place place, const WaitEntry& entry, bool front);
+  void Resume(uint8_t thread, Outcome* out);
+  void Finish(uint8_t thread);
+  void Hold(uint8_t thread, Id file);
+  // Has the call under way slept before, in a thread?
+  bool Again() const { return running_ != 0 && state_.threads[running_].again; }
 
   // fd_table.cc
   // A number beyond the table, which only a planted rule lets through, is as good as 0, which nobody can use.
@@ -208,6 +227,9 @@ class Model {
   void Poll(const Op& op, Outcome* out);
   void Select(const Op& op, Outcome* out);
   uint32_t PollNumber(int32_t fd, uint32_t requested);
+  void PollSet(const Op& op, Memory set, bool for_ever, Outcome* out);
+  void SelectSets(const Op& op, Outcome* out);
+  static uint32_t SelectKey(uint32_t sets);
   void SetReturned(Memory set, bool ready, bool for_ever, bool interrupted, Outcome* out);
 
   // pipe.cc
@@ -580,6 +602,7 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
+  uint8_t running_ = 0;  // the thread whose call is under way
 };
 
 }  // namespace pollux

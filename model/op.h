@@ -265,11 +265,15 @@ constexpr bool Polls(Call call) { return call == Call::kPoll || call == Call::kS
 // How many it may have.
 inline size_t MaxPolled(Call call) { return kMaxArgs - Spec(call).args.size(); }
 
+// Threads are T1 to T16. 0 is the controller, which has no prefix in text.
+inline constexpr uint8_t kMaxThreads = 16;
+
 // One operation. arg[i] is slot i of Spec(call).args. A call that Polls has npoll packed entries behind them.
 struct Op {
   Call call = Call::kClose;
   uint8_t npoll = 0;
   uint8_t process = 0;  // who calls: 0 the first process, 1 the one that fork() made ("P2:")
+  uint8_t thread = 0;   // of the first process: 0 the controller, n thread Tn
   std::array<uint64_t, kMaxArgs> arg = {};
 
   Fd fd(size_t i) const { return Fd::FromBits(arg[i]); }
@@ -297,6 +301,10 @@ inline constexpr uint16_t kSelectSets = 7;
 
 // The slot as it reads in this op: fcntl's arg is a set of flags after F_SETFL and F_SETFD.
 const ArgSpec& SlotSpec(const Op& op, size_t slot);
+
+// Why no thread makes this op; nullptr if one may. Threads make calls that sleep, and calls that wake others at once;
+// no call with a timeout that passes.
+const char* NoThreadMakes(const Op& op);
 
 // Makes the op one that the text can say: slots in the range of their kind, unused ones zero, and zero what an
 // unreadable pointer points to. (Links between ops: Canonicalize of trace.h.)

@@ -1,6 +1,7 @@
 // Parsing traces, driven by the table of calls: recursive descent, one line at a time, no way back beyond a token.
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <unordered_map>
 
@@ -82,11 +83,65 @@ class Parser : private Scanner {
     return true;
   }
 
+  // T1 before an op or a completion; no thread is 0.
+  bool Thread(uint8_t* thread) {
+    const std::string_view word = PeekWord();
+    if (word.size() < 2 || word[0] != 'T' || !std::all_of(word.begin() + 1, word.end(), IsDigit)) return true;
+    unsigned number = 0;
+    std::from_chars(word.data() + 1, word.data() + word.size(), number);
+    if (number < 1 || number > kMaxThreads || word[1] == '0') {
+      return Fail("a thread from T1 to T" + std::to_string(kMaxThreads));
+    }
+    pos_ += word.size();
+    *thread = static_cast<uint8_t>(number);
+    return true;
+  }
+
+  // T2 epoll_wait = ...: a call without parentheses, and no call behind "=".
+  bool CompletionFollows() {
+    const std::string_view word = PeekWord();
+    if (FindCall(word) == nullptr || CallFollows(word)) return false;
+    const size_t start = pos_;
+    pos_ += word.size();
+    const bool follows = Take('=') && !CallFollows(PeekWord());
+    pos_ = start;
+    return follows;
+  }
+
+  bool CompletionLine(uint8_t thread, size_t start) {
+    if (trace_->ops.empty()) return pos_ = start, Fail("an op: a completion belongs to the op above it");
+    std::vector<WrittenCompletion>& all = trace_->notes.back().expect.completions;
+    const auto at = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.thread >= thread; });
+    if (at != all.end() && at->thread == thread)
+      return pos_ = start, Fail("another thread: an op brings each back once");
+    const std::string_view word = PeekWord();
+    WrittenCompletion completion;
+    completion.thread = thread, completion.call = FindCall(word)->call;
+    pos_ += word.size();
+    Op op;
+    op.call = completion.call;
+    Expectation expect;
+    if (!Expect('=') || !Expected(op, &expect)) return false;
+    if (!AtEnd()) return Fail("a comment or the end of the line");
+    if (pos_ < line_.size()) completion.comment = Comment();
+    completion.any = expect.any, completion.allow = std::move(expect.allow);
+    completion.above = std::move(above_);
+    above_.clear();
+    all.insert(at, std::move(completion));
+    return true;
+  }
+
   bool OpLine() {
     Note note;
     size_t names = 0;
     Op op;
-    if (Caller(kSecondProcess)) op.process = 1;
+    const size_t start = (Peek(), pos_);
+    if (Caller(kSecondProcess)) {
+      op.process = 1;
+    } else if (!Thread(&op.thread)) {
+      return false;
+    }
+    if (op.thread != 0 && CompletionFollows()) return CompletionLine(op.thread, start);
     std::string_view word = PeekWord();
     while (!CallFollows(word)) {
       if (!IsName(word)) return Fail("a name or a call");

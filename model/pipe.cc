@@ -75,7 +75,7 @@ Id Model::PipeOpen(Id inode, uint32_t flags, Outcome* out) {
   const bool first = (reads && p.readers == 0) || (writes && p.writers == 0);
   p.readers += reads, p.writers += writes, p.write_opens += writes;
   // wake_up_partner(): readers alone; that there are readers again is no news to writers.
-  if (rules_(Rule::kPipeOpenWakes, first, id)) Notify(p.readers_queue, 0);
+  if (rules_(Rule::kPipeOpenWakes, first, id)) Notify(p.readers_queue, 0, kAll);
   const bool alone = fifo && ((!writes && p.writers == 0) || (!reads && p.readers == 0));
   if (rules_(Rule::kFifoSleeps, alone && !nonblock, id)) {  // and was interrupted
     p.readers -= reads, p.writers -= writes;
@@ -159,6 +159,7 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   if (Has(Quirk::kPipeReadWakesIfBeganFull)) wake = began_full;
   if (Has(Quirk::kPipeEveryReadWakes)) wake = freed;
   if (rules_(Rule::kPipeReadWakes, wake, file.object)) Notify(p.writers_queue, kWriteKey);
+  if (Again() && rules_(Rule::kPipeNextReader, p.slots.size > 0, file.object)) Notify(p.readers_queue, kReadKey);
   if (done > 0 || ended) return out->Value(done);
   if (faulted) return out->Error(kEFAULT);
   if (rules_(Rule::kPipeEof, p.writers == 0, file.object)) return out->Value(0);
@@ -170,8 +171,8 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
   Pipe& p = state_.pipes[file.object];
   if (rules_(Rule::kPipeNothing, n == 0)) return out->Value(0);
   const int64_t room = Copyable(memory, false);
-  const bool was_empty = p.slots.size == 0;
-  int64_t done = 0;
+  const bool was_empty = p.slots.size == 0, again = Again();
+  int64_t done = again ? state_.threads[running_].done : 0;
   Errno error = kOK;
   bool blocked = false;
   if (rules_(Rule::kPipeBroken, p.readers == 0, file.object)) {
@@ -180,7 +181,8 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
     // The bytes beyond whole pages go behind the last slot's, if they fit there.
     const int64_t tail = n % kPage;
     PipeSlot& last = state_.slots[p.slots.tail];
-    if (rules_(Rule::kPipeMerge, tail > 0 && !was_empty && last.mergeable && last.offset + last.bytes + tail <= kPage,
+    if (rules_(Rule::kPipeMerge,
+               tail > 0 && !was_empty && last.mergeable && last.offset + last.bytes + tail <= kPage && !again,
                file.object)) {
       if (rules_(Rule::kPipeWriteFault, tail > room)) {
         error = kEFAULT;
@@ -214,7 +216,12 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
   bool wake = was_empty || p.polled;
   if (Has(Quirk::kPipeOnlyFirstWriteWakes)) wake = was_empty;
   if (Has(Quirk::kPipeEveryReadWakes)) wake = done > 0;
+  if (blocked && running_ != 0) {  // it goes to sleep: what has been polled hears of it at the end
+    wake = was_empty;
+    state_.threads[running_].done = done;
+  }
   if (rules_(Rule::kPipeWriteWakes, wake, file.object)) Notify(p.readers_queue, kReadKey);
+  if (again && !blocked && rules_(Rule::kPipeNextWriter, !PipeFull(p), file.object)) Notify(p.writers_queue, kWriteKey);
   if (blocked) {
     out->Clear(), out->kind = Outcome::kBlocked;
   } else if (done > 0) {
@@ -245,8 +252,8 @@ void Model::PipeRelease(const File& file) {
     key = kIn | kOut | kErr | kHup | kRdnorm | kWrnorm;
   }
   if (rules_(Rule::kPipeReleaseWakes, one_side, file.object)) {
-    if (rules_(Rule::kPipeReleaseWakesReaders, true, file.object)) Notify(p.readers_queue, key);
-    if (rules_(Rule::kPipeReleaseWakesWriters, true, file.object)) Notify(p.writers_queue, key);
+    if (rules_(Rule::kPipeReleaseWakesReaders, true, file.object)) Notify(p.readers_queue, key, kAll);
+    if (rules_(Rule::kPipeReleaseWakesWriters, true, file.object)) Notify(p.writers_queue, key, kAll);
   }
   FreePipe(file.inode);
 }

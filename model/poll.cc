@@ -11,6 +11,27 @@ constexpr uint32_t kReadSet = kRdnorm | kRdband | kIn | kHup | kErr | kNval;
 constexpr uint32_t kWriteSet = kWrband | kWrnorm | kOut | kErr | kNval;
 constexpr uint32_t kExceptSet = kPri | kNval;
 
+// The three sets of a select, as bits by number.
+struct Asked {
+  uint64_t set[3] = {};  // IN, PRI, OUT: by the bit that stands for the set
+  uint64_t all = 0;
+  bool any = false;
+
+  explicit Asked(const Op& op) {
+    for (size_t i = 0; i < op.npoll; ++i) {
+      const int32_t fd = op.poll_fd(i).number();
+      if (fd < 0 || fd >= 64) continue;  // stands in no set
+      any = true;
+      if (op.mem(0).kind() == Memory::kNull) continue;
+      for (int s = 0; s < 3; ++s) set[s] |= uint64_t{(op.poll_events(i) >> s & 1u) != 0} << fd;
+    }
+    all = set[0] | set[1] | set[2];
+  }
+  uint32_t Sets(int32_t fd) const {
+    return static_cast<uint32_t>((set[0] >> fd & 1) | (set[1] >> fd & 1) << 1 | (set[2] >> fd & 1) << 2);
+  }
+};
+
 }  // namespace
 
 // The mask of an open number; NVAL if no file can be polled there.
@@ -42,6 +63,11 @@ void Model::Poll(const Op& op, Outcome* out) {
   }
   if (rules_(Rule::kPollTooMany, op.npoll > state_.nofile)) return out->Error(kEINVAL);
   if (rules_(Rule::kPollFault, !InRange(set) || Copyable(set, false) < 1)) return out->Error(kEFAULT);
+  PollSet(op, set, for_ever, out);
+}
+
+// do_poll(): one round over the set, which names numbers anew each time.
+void Model::PollSet(const Op& op, Memory set, bool for_ever, Outcome* out) {
   out->Clear();
   out->kind = Outcome::kRecords;
   bool ready = false;
@@ -72,39 +98,38 @@ void Model::Select(const Op& op, Outcome* out) {
     const int64_t sec = static_cast<int64_t>(op.arg[2] + static_cast<uint64_t>(usec / 1000000));
     if (rules_(Rule::kSelectTimeInvalid, sec < 0 || usec % 1000000 < 0)) return out->Error(kEINVAL);
   }
-  uint64_t asked[3] = {};  // IN, PRI, OUT: by the bit that stands for the set
-  bool any = false;
-  for (size_t i = 0; i < op.npoll; ++i) {
-    const int32_t fd = op.poll_fd(i).number();
-    if (fd < 0 || fd >= 64) continue;  // stands in no set
-    any = true;
-    for (int s = 0; s < 3; ++s) asked[s] |= uint64_t{(op.poll_events(i) >> s & 1u) != 0} << fd;
-  }
-  const bool null = set.kind() == Memory::kNull;
+  const Asked asked(op);
+  const bool any = asked.any, null = set.kind() == Memory::kNull;
   if (rules_(Rule::kPollFault, any && !null && (!InRange(set) || Copyable(set, false) < 1))) return out->Error(kEFAULT);
-  if (null) asked[0] = asked[1] = asked[2] = 0;
-  const uint64_t all = asked[0] | asked[1] | asked[2];
   for (int32_t fd = 0; fd < 64; ++fd) {
-    if ((all >> fd & 1) != 0 && rules_(Rule::kSelectBad, FileAt(fd) == kNil, static_cast<uint32_t>(fd)))
+    if ((asked.all >> fd & 1) != 0 && rules_(Rule::kSelectBad, FileAt(fd) == kNil, static_cast<uint32_t>(fd)))
       return out->Error(kEBADF);
   }
+  SelectSets(op, out);
+}
+
+// What a select that asks of these sets listens to, wait_key_set().
+uint32_t Model::SelectKey(uint32_t sets) {
+  uint32_t key = kExceptSet;
+  if ((sets & kIn) != 0) key |= kReadSet;
+  if ((sets & kOut) != 0) key |= kWriteSet;
+  return key;
+}
+
+// do_select(): one round over the sets.
+void Model::SelectSets(const Op& op, Outcome* out) {
+  const Asked asked(op);
   uint32_t found[64] = {};
   bool ready = false;
   for (int32_t fd = 0; fd < 64; ++fd) {
-    if ((all >> fd & 1) == 0) continue;
-    uint32_t requested = kExceptSet;
-    if ((asked[0] >> fd & 1) != 0) requested |= kReadSet;
-    if ((asked[2] >> fd & 1) != 0) requested |= kWriteSet;
-    const uint32_t mask = PollNumber(fd, requested);
+    if ((asked.all >> fd & 1) == 0) continue;
+    const uint32_t mask = PollNumber(fd, SelectKey(asked.Sets(fd)));
     uint32_t sets = 0;
     if (rules_(Rule::kSelectRead, (mask & kReadSet) != 0, mask)) sets |= kIn;
     if (rules_(Rule::kSelectWrite, (mask & kWriteSet) != 0, mask)) sets |= kOut;
     if (rules_(Rule::kSelectExcept, (mask & kExceptSet) != 0, mask)) sets |= kPri;
-    for (int s = 0; s < 3; ++s) {
-      if ((asked[s] >> fd & 1) == 0) sets &= ~(1u << s);
-    }
-    found[fd] = sets;
-    ready |= sets != 0;
+    found[fd] = sets & asked.Sets(fd);
+    ready |= found[fd] != 0;
   }
   out->Clear();
   out->kind = Outcome::kRecords;
@@ -112,7 +137,7 @@ void Model::Select(const Op& op, Outcome* out) {
     const int32_t fd = op.poll_fd(i).number();
     out->records.push_back({fd < 0 || fd >= 64 ? 0 : found[fd] & op.poll_events(i)});
   }
-  SetReturned(any ? set : Memory(), ready, for_ever, false, out);
+  SetReturned(asked.any ? op.mem(0) : Memory(), ready, op.mem(1).kind() == Memory::kNull, false, out);
 }
 
 }  // namespace pollux

@@ -96,11 +96,15 @@ void AppendSlot(std::string* out, const Op& op, size_t i, const std::function<st
 }
 
 // Who makes the call, before the names of what it returns.
+void AppendThread(std::string* out, uint8_t thread) {
+  if (thread != 0) *out += 'T', AppendInt(out, int{thread}), *out += ' ';
+}
 void AppendCaller(std::string* out, const Op& op) {
   if (op.process != 0) *out += kSecondProcess, *out += ": ";
+  AppendThread(out, op.thread);
 }
 
-void AppendOp(std::string* out, const Op& given, const std::function<std::string(Fd)>& name) {
+void AppendCall(std::string* out, const Op& given, const std::function<std::string(Fd)>& name) {
   Op op = given;
   Canonicalize(&op);
   const std::span<const ArgSpec> args = Spec(op.call).args;
@@ -140,7 +144,7 @@ void AppendRecord(std::string* out, Call call, const Record& record) {
   if (yields != Yields::kRevents) *out += ' ', AppendHex(out, record.data);
 }
 
-void AppendOutcome(std::string* out, const Op& op, const Outcome& outcome) {
+void AppendOutcome(std::string* out, Call call, const Outcome& outcome) {
   bool first = true;
   const auto comma = [&] { *out += first ? "" : ", ", first = false; };
   switch (outcome.kind) {
@@ -153,7 +157,7 @@ void AppendOutcome(std::string* out, const Op& op, const Outcome& outcome) {
       break;
     case Outcome::kRecords:
       *out += '[';
-      for (const Record& record : outcome.records) comma(), AppendRecord(out, op.call, record);
+      for (const Record& record : outcome.records) comma(), AppendRecord(out, call, record);
       *out += ']';
       break;
     case Outcome::kBlocked:
@@ -166,16 +170,16 @@ void AppendOutcome(std::string* out, const Op& op, const Outcome& outcome) {
   if (outcome.clobbered) *out += ' ', *out += kClobbered;
 }
 
-void AppendExpectation(std::string* out, const Op& op, const Expectation& expectation) {
-  if (expectation.any) {
+void AppendExpected(std::string* out, Call call, bool any, const std::vector<Outcome>& allow) {
+  if (any) {
     *out += '*';
     return;
   }
-  const bool set = expectation.allow.size() > 1;
+  const bool set = allow.size() > 1;
   *out += set ? "{" : "";
-  for (size_t i = 0; i < expectation.allow.size(); ++i) {
+  for (size_t i = 0; i < allow.size(); ++i) {
     *out += i == 0 ? "" : ", ";
-    AppendOutcome(out, op, expectation.allow[i]);
+    AppendOutcome(out, call, allow[i]);
   }
   *out += set ? "}" : "";
 }
@@ -199,6 +203,33 @@ void AppendLines(std::string* out, const std::vector<std::string>& lines) {
   }
 }
 
+// "  T2 epoll_wait = "
+void AppendReturn(std::string* out, uint8_t thread, Call call) {
+  *out += "  ", AppendThread(out, thread), *out += Spec(call).name, *out += " = ";
+}
+
+// What the op brought back, a line each, and the comments that stand with what was written of it.
+void AppendCompletions(std::string* out, const std::vector<WrittenCompletion>& written,
+                       const std::vector<Completion>* completions) {
+  if (completions == nullptr) {
+    for (const WrittenCompletion& c : written) {
+      AppendLines(out, c.above);
+      AppendReturn(out, c.thread, c.call), AppendExpected(out, c.call, c.any, c.allow);
+      if (!c.comment.empty()) *out += "    ", AppendComment(out, c.comment);
+      *out += '\n';
+    }
+    return;
+  }
+  for (const Completion& c : *completions) {
+    const auto note =
+        std::find_if(written.begin(), written.end(), [&](const WrittenCompletion& w) { return w.thread == c.thread; });
+    if (note != written.end()) AppendLines(out, note->above);
+    AppendReturn(out, c.thread, c.call), AppendOutcome(out, c.call, c.outcome);
+    if (note != written.end() && !note->comment.empty()) *out += "    ", AppendComment(out, note->comment);
+    *out += '\n';
+  }
+}
+
 // `outcomes` replaces what the notes say, if given.
 std::string PrintTrace(const Trace& trace, const std::span<const Outcome>* outcomes) {
   static const Note kNoNote;
@@ -214,19 +245,24 @@ std::string PrintTrace(const Trace& trace, const std::span<const Outcome>* outco
     AppendLines(&out, note.above);
     AppendCaller(&out, op);
     names.AppendBinding(&out, i);
-    AppendOp(&out, op, [&](Fd fd) { return names.Operand(i, fd); });
+    AppendCall(&out, op, [&](Fd fd) { return names.Operand(i, fd); });
     std::string comment = note.comment;
+    const std::vector<Completion>* completions = nullptr;
     if (outcomes == nullptr) {
-      if (note.expect.written()) out += " = ", AppendExpectation(&out, op, note.expect);
+      if (note.expect.any || !note.expect.allow.empty()) {
+        out += " = ", AppendExpected(&out, op.call, note.expect.any, note.expect.allow);
+      }
     } else if (i < outcomes->size()) {
       const Outcome& outcome = (*outcomes)[i];
-      out += " = ", AppendOutcome(&out, op, outcome);
+      completions = &outcome.completions;
+      out += " = ", AppendOutcome(&out, op.call, outcome);
       if (outcome.note != nullptr && comment.find(outcome.note) == std::string::npos) {
         comment += comment.empty() ? "" : "; ", comment += outcome.note;
       }
     }
     if (!comment.empty()) out += "    ", AppendComment(&out, comment);
     out += '\n';
+    if (outcomes == nullptr || completions != nullptr) AppendCompletions(&out, note.expect.completions, completions);
   }
   AppendLines(&out, trace.below);
   return out;
@@ -243,7 +279,7 @@ std::vector<std::string> PrintOps(const Trace& trace) {
   for (size_t i = 0; i < lines.size(); ++i) {
     AppendCaller(&lines[i], trace.ops[i]);
     names.AppendBinding(&lines[i], i);
-    AppendOp(&lines[i], trace.ops[i], [&](Fd fd) { return names.Operand(i, fd); });
+    AppendCall(&lines[i], trace.ops[i], [&](Fd fd) { return names.Operand(i, fd); });
   }
   return lines;
 }
@@ -258,19 +294,23 @@ std::string PrintOp(const Op& op) {
 std::string PrintOp(const Op& op, const std::function<std::string(Fd)>& name) {
   std::string out;
   AppendCaller(&out, op);
-  AppendOp(&out, op, name);
+  AppendCall(&out, op, name);
   return out;
 }
 
 std::string PrintOutcome(const Op& op, const Outcome& outcome) {
   std::string out;
-  AppendOutcome(&out, op, outcome);
+  AppendOutcome(&out, op.call, outcome);
+  for (const Completion& c : outcome.completions) {
+    out += "; ", AppendThread(&out, c.thread), out += Spec(c.call).name, out += " = ";
+    AppendOutcome(&out, c.call, c.outcome);
+  }
   return out;
 }
 
 std::string PrintExpectation(const Op& op, const Expectation& expectation) {
   std::string out;
-  AppendExpectation(&out, op, expectation);
+  AppendExpected(&out, op.call, expectation.any, expectation.allow);
   return out;
 }
 

@@ -106,12 +106,14 @@ struct ListOps {
 
 // --- Notify queues -------------------------------------------------------------------------------------------------
 
-// An entry of a notify queue (wait queue): today always an epoll item's.
+// An entry of a notify queue (wait queue): an epoll item's, or that of a thread that sleeps.
 struct WaitEntry {
   Hook in_queue;
-  Id queue = kNil;
   Id item = kNil;
   bool exclusive = false;
+  uint8_t thread = 0;  // whose it is, if it is no item's
+  bool stays = false;  // a wake leaves it in the queue: poll's and select's
+  uint32_t key = 0;    // what a poll or select listens to; else 0
 };
 using QueueList = ListOps<WaitEntry, &WaitEntry::in_queue>;
 
@@ -420,13 +422,34 @@ struct Instance {
   Id file = kNil;
   List items;  // the interest list, in order of ADD
   List ready;
-  List queue;  // who watches this instance
+  List queue;    // who watches this instance
+  List waiters;  // threads that sleep in a wait
   uint32_t usecs = 0;
   uint16_t budget = 0;
   uint8_t prefer = 0;
   uint32_t visited = 0;  // generation of the last graph walk that came by
   int32_t depth = 0;     // what that walk found
   bool busy = false;     // a scan or an upward notification is at work here; only a planted loop comes back to it
+};
+
+// --- Threads -------------------------------------------------------------------------------------------------------
+
+// A thread, and the call in which it sleeps.
+struct Thread {
+  enum State : uint8_t { kIdle, kAsleep, kWoken };
+  // Where it stands: the entry, the file whose queue that is in, and which of the file's queues.
+  struct Place {
+    Id entry = kNil, file = kNil;
+    size_t queue = 0;
+  };
+  State state = kIdle;
+  bool again = false;           // it has slept in this call
+  Rule woken_by = Rule::kNone;  // the rule that last woke it
+  Op op;
+  Id file = kNil;    // what a call on one file was made on, whatever its number means now
+  int64_t done = 0;  // bytes that a write has written before it slept
+  std::vector<Place> places;
+  std::vector<Id> held;  // files that cannot go before it returns
 };
 
 struct ItemKey {
@@ -499,6 +522,9 @@ struct State : Process {
   uint32_t generation = 0;                 // of graph walks
   uint32_t addresses = 0;                  // that were given to sockets
   int64_t in_flight = 0;                   // descriptions that travel with messages
+  std::vector<Thread> threads;             // by number; empty until one sleeps
+  std::vector<uint8_t> woken;              // threads that will run, in that order
+  uint32_t sleepers = 0;                   // threads that are in a call
 
   void Reset() {
     fds.assign(3, {}), lowest_free = 3, nofile = 1024, port = 1, watches_left = kNoLimit;
@@ -508,6 +534,7 @@ struct State : Process {
         plains.Clear();
     index.clear(), released.clear(), releasing.clear();
     generation = 0, addresses = 0, in_flight = 0;
+    threads.clear(), woken.clear(), sleepers = 0;
     inets.Clear(), inet_addresses = 0;
     mounts = domain_name = {};
     netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 1;

@@ -139,7 +139,7 @@ void Model::TcpHandshake(Id id, Id to) {
     s.error = kECONNREFUSED;
     TcpDone(id);
     if (rules_(Rule::kTcpRefusedWakes, true, id)) {
-      Notify(state_.inets[id].queue, 0);
+      Notify(state_.inets[id].queue, 0, kAll);
       Notify(state_.inets[id].queue, kErr);
     }
     return;
@@ -153,7 +153,7 @@ void Model::TcpHandshake(Id id, Id to) {
   if (rules_(Rule::kTcpInherits, true, to))
     c.lowat = listener.lowat, c.linger = listener.linger, c.nodelay = listener.nodelay;
   state_.inets[id].state = TcpState::kEstablished, state_.inets[id].peer = child;
-  if (rules_(Rule::kTcpConnectWakes, true, id)) Notify(state_.inets[id].queue, 0);
+  if (rules_(Rule::kTcpConnectWakes, true, id)) Notify(state_.inets[id].queue, 0, kAll);
   InetList::PushBack(state_.inets, state_.inets[to].pending, child);
   if (rules_(Rule::kTcpPendingWakes, true, to)) Notify(state_.inets[to].queue, kArrivalKey);
 }
@@ -173,7 +173,7 @@ bool Model::TcpFin(Id peer) {
   } else {
     p.state = TcpState::kCloseWait;
   }
-  if (!dead && rules_(Rule::kTcpFinWakes, true, peer)) Notify(state_.inets[peer].queue, 0);
+  if (!dead && rules_(Rule::kTcpFinWakes, true, peer)) Notify(state_.inets[peer].queue, 0, kAll);
   return over;
 }
 
@@ -185,7 +185,7 @@ void Model::TcpReset(Id id) {
   s.error = rules_(Rule::kTcpResetPipe, s.state == TcpState::kCloseWait, id) ? kEPIPE : kECONNRESET;
   TcpDone(id);
   if (dead || !rules_(Rule::kTcpResetWakes, true, id)) return;
-  Notify(state_.inets[id].queue, 0);
+  Notify(state_.inets[id].queue, 0, kAll);
   Notify(state_.inets[id].queue, kErr);
 }
 
@@ -231,7 +231,7 @@ void Model::TcpShutdown(const File& file, int32_t how, Outcome* out) {
     }
   }
   // Also when nothing has changed; and a second time once the other side has acknowledged, which adds nothing.
-  if (rules_(Rule::kTcpShutWakes, true, id)) Notify(state_.inets[id].queue, 0);
+  if (rules_(Rule::kTcpShutWakes, true, id)) Notify(state_.inets[id].queue, 0, kAll);
 }
 
 // tcp_close_state() and tcp_send_fin(): this side ends, if it has not yet.

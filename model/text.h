@@ -44,7 +44,7 @@ std::vector<std::string> PrintOps(const Trace& trace);
 // One op; `name` writes its operands. Without it they are numbers, or "#2" and "#2.1" for outputs 0 and 1 of op 2.
 std::string PrintOp(const Op& op);
 std::string PrintOp(const Op& op, const std::function<std::string(Fd)>& name);
-// What the op did; the op says what the records are.
+// What the op did, and behind it what came back, in one line; the op says what the records are.
 std::string PrintOutcome(const Op& op, const Outcome& outcome);
 std::string PrintExpectation(const Op& op, const Expectation& expectation);
 // "IN|ET", "0", "IN|0x800".

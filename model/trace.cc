@@ -25,17 +25,46 @@ bool SameResult(const Outcome& a, const Outcome& b) {
   return false;
 }
 
+bool SameCompletions(const Outcome& a, const Outcome& b, bool (*same)(const Outcome&, const Outcome&)) {
+  return std::equal(a.completions.begin(), a.completions.end(), b.completions.begin(), b.completions.end(),
+                    [same](const Completion& x, const Completion& y) {
+                      return x.thread == y.thread && x.call == y.call && same(x.outcome, y.outcome);
+                    });
+}
+
 bool HasPayload(const Outcome& o) { return o.kind == Outcome::kValues && o.has_payload; }
 
 }  // namespace
 
 bool operator==(const Outcome& a, const Outcome& b) {
-  return SameResult(a, b) && HasPayload(a) == HasPayload(b) && (!HasPayload(a) || a.payload == b.payload);
+  return SameResult(a, b) && HasPayload(a) == HasPayload(b) && (!HasPayload(a) || a.payload == b.payload) &&
+         a.completions == b.completions;
 }
 
 bool Agrees(const Outcome& allowed, const Outcome& observed) {
   return SameResult(allowed, observed) &&
-         (!HasPayload(allowed) || (observed.has_payload && allowed.payload == observed.payload));
+         (!HasPayload(allowed) || (observed.has_payload && allowed.payload == observed.payload)) &&
+         SameCompletions(allowed, observed, Agrees);
+}
+
+Expectation Exactly(const Outcome& outcome) {
+  Expectation e;
+  e.allow = {outcome};
+  e.allow[0].completions.clear();
+  for (const Completion& c : outcome.completions) {
+    WrittenCompletion written;
+    written.thread = c.thread, written.call = c.call, written.allow = {c.outcome};
+    e.completions.push_back(std::move(written));
+  }
+  return e;
+}
+
+Outcome FirstOf(const Expectation& e) {
+  Outcome outcome = e.allow.empty() ? Outcome() : e.allow[0];
+  for (const WrittenCompletion& w : e.completions) {
+    outcome.completions.push_back({w.thread, w.call, w.allow.empty() ? Outcome() : w.allow[0]});
+  }
+  return outcome;
 }
 
 void Canonicalize(std::span<Op> ops) {

@@ -27,7 +27,9 @@ struct Record {
   friend auto operator<=>(const Record&, const Record&) = default;
 };
 
-// What a call did.
+struct Completion;
+
+// What a call did, and which threads it brought back.
 struct Outcome {
   enum Kind : uint8_t {
     kValues,   // value[0..nvalues), and payload if has_payload
@@ -47,33 +49,61 @@ struct Outcome {
   int64_t value[4] = {};
   uint64_t payload = 0;
   std::vector<Record> records;
-  const char* note = nullptr;  // kSkipped: why (static storage). Not compared, printed as a comment.
+  std::vector<Completion> completions;  // by thread
+  const char* note = nullptr;           // kSkipped: why (static storage). Not compared, printed as a comment.
   // Of an allowed outcome: it stands for a set of values, and why (static storage). Not compared.
   const char* among = nullptr;
 
   // Back to "returned 0", keeping the records' storage.
-  void Clear() {
-    kind = kValues, nvalues = 1, has_payload = false, clobbered = false, error = kOK;
-    value[0] = value[1] = value[2] = value[3] = 0, payload = 0, note = among = nullptr;
-    records.clear();
-  }
+  void Clear();
   void Value(int64_t v) { Clear(), value[0] = v; }
   void Error(Errno e) { Clear(), kind = kError, error = e; }
 
   friend bool operator==(const Outcome& a, const Outcome& b);
 };
 
+// A blocked call that came back: it belongs to the op that caused it.
+struct Completion {
+  uint8_t thread = 0;
+  Call call = Call::kClose;
+  Outcome outcome;  // has no completions of its own
+  friend bool operator==(const Completion&, const Completion&) = default;
+};
+
+inline void Outcome::Clear() {
+  kind = kValues, nvalues = 1, has_payload = false, clobbered = false, error = kOK;
+  value[0] = value[1] = value[2] = value[3] = 0, payload = 0, note = among = nullptr;
+  records.clear(), completions.clear();
+}
+
 // Does what was observed agree with what is allowed? As ==, but a payload counts only where the allowed
 // outcome has one: what bytes a pipe carries is not epoll's business.
 bool Agrees(const Outcome& allowed, const Outcome& observed);
 
-// What a person wrote behind "=": nothing, one or several outcomes, or "*".
+// What a person wrote of a completion, on a line of its own.
+struct WrittenCompletion {
+  uint8_t thread = 0;
+  Call call = Call::kClose;
+  bool any = false;  // "*"
+  std::vector<Outcome> allow;
+  std::vector<std::string> above;  // as in Note
+  std::string comment;
+  friend bool operator==(const WrittenCompletion&, const WrittenCompletion&) = default;
+};
+
+// What a person wrote behind "=": nothing, one or several outcomes, or "*"; and which threads come back. Where an
+// outcome is written and no completion, none comes back.
 struct Expectation {
-  bool any = false;            // "*"
-  std::vector<Outcome> allow;  // empty and !any: nothing was written
-  bool written() const { return any || !allow.empty(); }
+  bool any = false;                            // "*"
+  std::vector<Outcome> allow;                  // empty and !any: nothing was written
+  std::vector<WrittenCompletion> completions;  // by thread
+  bool written() const { return any || !allow.empty() || !completions.empty(); }
   friend bool operator==(const Expectation&, const Expectation&) = default;
 };
+
+// This outcome and no other; and the first of what is written, completions included.
+Expectation Exactly(const Outcome& outcome);
+Outcome FirstOf(const Expectation& expectation);
 
 // What text has beside the op: names of the outputs, written outcomes, comments.
 struct Note {

@@ -165,7 +165,7 @@ void Model::UdpShutdown(const File& file, int32_t how, Outcome* out) {
   if (rules_(Rule::kUdpShutUnconnected, s.peer_address == 0, file.object)) out->Error(kENOTCONN);
   if (rules_(Rule::kUdpShutRd, how != kShutWr, file.object)) s.shut_rd = true;
   if (rules_(Rule::kUdpShutWr, how != kShutRd, file.object)) s.shut_wr = true;
-  if (rules_(Rule::kUdpShutWakes, true, file.object)) Notify(s.queue, 0);
+  if (rules_(Rule::kUdpShutWakes, true, file.object)) Notify(s.queue, 0, kAll);
 }
 
 void Model::UdpRelease(const File& file) {

@@ -211,11 +211,11 @@ void Model::UnixShutdown(const File& file, int32_t how, Outcome* out) {
   const bool rd = how != kShutWr, wr = how != kShutRd;
   s.shut_rd |= rules_(Rule::kUnixShutRd, rd, id);
   s.shut_wr |= rules_(Rule::kUnixShutWr, wr, id);
-  if (rules_(Rule::kUnixShutWakesSelf, true, id)) Notify(s.queue, 0);
+  if (rules_(Rule::kUnixShutWakesSelf, true, id)) Notify(s.queue, 0, kAll);
   if (!rules_(Rule::kUnixShutReachesPeer, s.peer != kNil && s.type != kSockDgram, id)) return;
   Socket& peer = state_.sockets[s.peer];
   peer.shut_wr |= rd, peer.shut_rd |= wr;
-  if (rules_(Rule::kUnixShutWakesPeer, true, id)) Notify(peer.queue, 0);
+  if (rules_(Rule::kUnixShutWakesPeer, true, id)) Notify(peer.queue, 0, kAll);
 }
 
 // unix_release_sock()
@@ -233,7 +233,7 @@ void Model::ReleaseSocket(Id id, bool embryo) {
     const bool placeholder = s.messages.size > 0 && Length(s.messages.head) == 0 && facts_.unix_oob;
     const bool skipped = !Has(Quirk::kUnixEmptyCounts) && rules_(Rule::kUnixResetSkipsEmpty, placeholder, id);
     if (rules_(Rule::kUnixReset, embryo || s.messages.size > (skipped ? 1u : 0u), id)) p.error = kECONNRESET;
-    if (rules_(Rule::kUnixReleaseWakesPeer, true, id)) Notify(p.queue, 0);
+    if (rules_(Rule::kUnixReleaseWakesPeer, true, id)) Notify(p.queue, 0, kAll);
   }
   StopWaiting(id, peer);
   while (s.messages.size > 0) {

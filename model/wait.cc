@@ -111,6 +111,7 @@ void Model::Harvest(Instance& e, Memory memory, int32_t max, Outcome* out) {
     e.ready = scan;
   }
   e.busy = false;
+  if (e.ready.size > 0 && e.waiters.size > 0) WakeWaiter(state_.files[e.file].object, Rule::kWakeScan);
   // Until 5.4 a scan that left something behind told the watchers above.
   if (Has(Quirk::kScanNotifiesUpward) && e.ready.size > 0) Notify(e.queue, kIn);
   if (out->records.empty() && rules_(Rule::kHarvestEfault, faulted)) out->Error(kEFAULT);

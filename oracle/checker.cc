@@ -98,9 +98,36 @@ void MakeImmediate(Op* op) {
 
 // What an immediate wait returns where the model has just said that a longer one sleeps: the state is the same.
 void NothingReady(const Op& op, Outcome* allowed) {
+  std::vector<Completion> completions = std::move(allowed->completions);
   allowed->Clear();
   allowed->kind = Outcome::kRecords;
+  allowed->completions = std::move(completions);
   if (Polls(op.call)) allowed->records.resize(op.npoll);
+}
+
+// What is not deterministic, or is not possible, beside threads that sleep: deliveries by the network and by workers of
+// the kernel, and a descriptor table that is parted from theirs.
+const char* NotBesideThreads(const Op& op) {
+  switch (op.call) {
+    case Call::kSocket:
+      return op.num(0) == kAfInet ? "no INET sockets in a trace with threads" : nullptr;
+    case Call::kUringEpollCtl:
+    case Call::kUringEpollWait:
+    case Call::kRingSetup:
+      return "no io_uring in a trace with threads";
+    case Call::kFork:
+    case Call::kChild:
+      return "no second process in a trace with threads";
+    case Call::kSignalfd4:
+    case Call::kRaise:
+    case Call::kKill:
+    case Call::kSigqueue:
+      return "no signals in a trace with threads";
+    case Call::kCloseRange:
+      return (op.u32(2) & kCloseRangeUnshare) != 0 ? "threads keep sharing their descriptor table" : nullptr;
+    default:
+      return nullptr;
+  }
 }
 
 // Agrees, without a call for what most ops do: return one number.
@@ -108,7 +135,7 @@ inline bool Same(const Outcome& allowed, const Outcome& observed) {
   const bool plain = allowed.kind == Outcome::kValues && observed.kind == Outcome::kValues &&
                      (allowed.nvalues == 1) & (observed.nvalues == 1) & !allowed.has_payload & !allowed.clobbered &
                          !observed.clobbered;
-  if (plain) [[likely]]
+  if (plain && allowed.completions.empty() && observed.completions.empty()) [[likely]]
     return allowed.value[0] == observed.value[0];
   return Agrees(allowed, observed);
 }
@@ -211,15 +238,15 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
   unexpected_.clear();
   previous_ = Rule::kNone;
   if (outcomes != nullptr) outcomes->clear();
+  threads_ = std::any_of(ops->begin(), ops->end(), [](const Op& op) { return op.thread != 0; });
 
   uint32_t removed = 0;
   for (size_t i = 0; i < ops->size(); ++i) {
     Op op = bindings_.Resolve((*ops)[i]);
     if (options.progress != nullptr) *options.progress = static_cast<uint32_t>(i) + removed;
-    const char* why = lacks_[static_cast<size_t>(op.call)];
-    if (why == nullptr) why = Refused(op);
+    const char* why = LeftOut(op);
     if (why == nullptr) [[likely]] {
-      const bool sleeps = op.call == Call::kReopen && options.sleeping_opens;
+      const bool sleeps = (op.call == Call::kReopen && options.sleeping_opens) || op.thread != 0;
       if (options.never_block && MaySleepOutsideWait(op.call) && !sleeps && model_->Blocks(op)) [[unlikely]] {
         Remove(ops, i--);
         ++removed;
@@ -230,7 +257,7 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
         why = allowed_.note;
     }
     if (why == nullptr) [[likely]] {
-      if (options.never_block && IsWait(op.call) && SleepsLong(op, allowed_)) [[unlikely]] {
+      if (options.never_block && op.thread == 0 && IsWait(op.call) && SleepsLong(op, allowed_)) [[unlikely]] {
         MakeImmediate(&(*ops)[i]);
         MakeImmediate(&op);
         if (model_->state().signal_queue.size > 0) {
@@ -292,6 +319,14 @@ bool Checker::Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std
   return false;
 }
 
+const char* Checker::LeftOut(const Op& op) const {
+  const char* why = lacks_[static_cast<size_t>(op.call)];
+  if (why == nullptr) why = Refused(op);
+  if (why == nullptr && threads_) [[unlikely]]
+    why = NotBesideThreads(op);
+  return why;
+}
+
 void Checker::Skip(const char* why) {
   observed_.Clear();
   observed_.kind = Outcome::kSkipped;
@@ -324,8 +359,8 @@ void Checker::Rewind(std::span<const Op> ops, size_t upto) {
   Outcome outcome;
   for (size_t i = 0; i < upto; ++i) {
     const Op op = now.Resolve(ops[i]);
-    const bool left_out = lacks_[static_cast<size_t>(op.call)] != nullptr || Refused(op) != nullptr ||
-                          std::find(unexpected_.begin(), unexpected_.end(), i) != unexpected_.end();
+    const bool left_out =
+        LeftOut(op) != nullptr || std::find(unexpected_.begin(), unexpected_.end(), i) != unexpected_.end();
     if (left_out) {
       outcome.Clear();
       outcome.kind = Outcome::kSkipped;

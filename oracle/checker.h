@@ -35,6 +35,9 @@ enum class Difference : uint8_t {
   kMemory,      // bytes were written that the call had no business with
   kState,       // the interest list that fdinfo shows holds other items
   kBlocked,     // one of the two blocked, the other did not
+  kAsleep,      // a thread that sleeps should have come back
+  kWoken,       // a thread came back that should sleep
+  kWaiter,      // another thread came back
   kHung,
   kDied,
 };
@@ -101,6 +104,8 @@ class Checker {
   Verdict Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
   // Compares the fdinfo of every open epoll; true if one differs, which then stands in `ops` behind op `after` - 1.
   bool Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes);
+  // Why the op is not executed: the call, or what it asks for, is lacking or refused.
+  const char* LeftOut(const Op& op) const;
   void Skip(const char* why);
   void FromSet(const char* why);
   // Brings the model back to where it stood before op `upto`.
@@ -110,6 +115,7 @@ class Checker {
   Target* target_;
   Model* model_;
   std::array<const char*, kCalls> lacks_ = {};
+  bool threads_ = false;  // the trace has some
   Bindings bindings_;
   Outcome allowed_, observed_;
   Rule previous_ = Rule::kNone;     // what decided the op before: an fdinfo that differs is its doing

@@ -199,6 +199,38 @@ Difference CompareNotices(std::span<const Record> allowed, std::span<const Recor
   return allowed.size() > observed.size() ? Difference::kMissing : Difference::kExtra;
 }
 
+const Completion* Find(const Outcome& outcome, uint8_t thread) {
+  for (const Completion& c : outcome.completions) {
+    if (c.thread == thread) return &c;
+  }
+  return nullptr;
+}
+
+Outcome Alone(Outcome outcome) {
+  outcome.completions.clear();
+  return outcome;
+}
+
+// The op did what it should, and other threads came back, or with something else.
+Kind ClassifyThreads(const Op& op, const Outcome& allowed, const Outcome& observed, const State& before,
+                     const Model& after) {
+  const Completion *asleep = nullptr, *woken = nullptr;
+  for (uint8_t thread = 1; thread <= kMaxThreads; ++thread) {
+    const Completion *a = Find(allowed, thread), *o = Find(observed, thread);
+    if (a != nullptr && o != nullptr && !Agrees(a->outcome, o->outcome)) {
+      const Op call = thread < before.threads.size() ? before.threads[thread].op : op;
+      return Classify(call, a->outcome, o->outcome, before, after);
+    }
+    if (a != nullptr && o == nullptr && asleep == nullptr) asleep = a;
+    if (a == nullptr && o != nullptr && woken == nullptr) woken = o;
+  }
+  const Completion* first = asleep != nullptr ? asleep : woken;
+  const Difference d = asleep == nullptr  ? Difference::kWoken
+                       : woken == nullptr ? Difference::kAsleep
+                                          : Difference::kWaiter;
+  return {first == nullptr ? op.call : first->call, d, RuleAgainst(op, observed, before, after)};
+}
+
 bool ReturnsDescriptor(const Op& op) {
   if (op.call == Call::kFcntl) return op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec;
   return Outputs(op.call) > 0;
@@ -215,6 +247,11 @@ Kind Classify(const Op& op, const Outcome& allowed, const Outcome& observed, con
   };
   if (observed.kind == Outcome::kDied) return with(Difference::kDied);
   if (observed.kind == Outcome::kHung) return with(Difference::kHung);
+  if (!allowed.completions.empty() || !observed.completions.empty()) {
+    const Outcome a = Alone(allowed), o = Alone(observed);
+    return Agrees(a, o) ? ClassifyThreads(op, allowed, observed, before, after)
+                        : Classify(op, a, o, before, after, previous);
+  }
   if ((observed.kind == Outcome::kBlocked) != (allowed.kind == Outcome::kBlocked)) return with(Difference::kBlocked);
   if (observed.kind == Outcome::kError || allowed.kind == Outcome::kError) {
     const bool same = observed.kind == allowed.kind && observed.error == allowed.error;
@@ -277,6 +314,12 @@ std::string_view DifferenceName(Difference d) {
       return "state";
     case Difference::kBlocked:
       return "blocked";
+    case Difference::kAsleep:
+      return "asleep";
+    case Difference::kWoken:
+      return "woken";
+    case Difference::kWaiter:
+      return "waiter";
     case Difference::kHung:
       return "hung";
     case Difference::kDied:

@@ -81,10 +81,25 @@ std::unique_ptr<Exec> Exec::Open(CallMark* mark, std::string* why) {
     *why = reason;
     return nullptr;
   }
-  if (!exec->Map()) {
+  if (!exec->Map(false)) {
     *why = "cannot map buffers";
     return nullptr;
   }
+  return exec;
+}
+
+std::unique_ptr<Exec> Exec::OpenBeside(CallMark* mark, std::string* why) {
+  std::unique_ptr<Exec> exec(new Exec);
+  exec->mark_ = mark;
+  mark->Here();
+  if (!exec->Map(true)) {
+    *why = "cannot map buffers";
+    return nullptr;
+  }
+  sigset_t others;  // a trace's signals are its controller's
+  sigfillset(&others);
+  sigdelset(&others, PokeSignal());
+  pthread_sigmask(SIG_SETMASK, &others, nullptr);
   return exec;
 }
 

@@ -148,6 +148,9 @@ class Exec {
   // SIGPIPE is ignored and kPokeSignal has an empty handler. The destructor puts back all but the closed descriptors.
   // The mark is not owned and may be null. On failure nullptr, and *why says why.
   static std::unique_ptr<Exec> Open(CallMark* mark, std::string* why);
+  // On another thread that shares the table of one that is open: buffers of its own, no signal but the poke signal let
+  // in, and nothing to put back.
+  static std::unique_ptr<Exec> OpenBeside(CallMark* mark, std::string* why);
   ~Exec();
   Exec(const Exec&) = delete;
   Exec& operator=(const Exec&) = delete;
@@ -186,7 +189,7 @@ class Exec {
 
  private:
   Exec() = default;
-  bool Map();
+  bool Map(bool beside);
   const char* TakeTable();
   char* StructAt(Memory memory, void* good, size_t size, size_t which);
   void OutputAt(Memory memory, size_t record, size_t records, SystemCall* call);

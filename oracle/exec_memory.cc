@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -28,16 +29,23 @@ char* const kKernelAddress = reinterpret_cast<char*>(0xffff800000000000);
 //     | structs 0 | g | structs 1 | g | structs 2 | g        two pages each, and one shared page that is mapped twice,
 //     writable and read-only, | g | one for what is gone | g | and one with the calls that are under way.
 // All of it is a file without a name, descriptor 0 of the executing thread, so that the second process has it where
-// this one has it, whatever program it runs.
-bool Exec::Map() {
+// this one has it, whatever program it runs. A thread beside that one has a mapping without a file, elsewhere.
+bool Exec::Map(bool beside) {
   const size_t page = page_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t area = (kMaxBytes + page - 1) / page * page + 4 * page;
   map_size_ = (3 + 3 * kStructs) * page + 2 * area + 7 * page;
   // Low, so that maxevents records from here stay in the user range whatever maxevents is.
-  const int file = static_cast<int>(syscall(SYS_memfd_create, "pollux", 0));
-  if (file < 0 || ftruncate(file, static_cast<off_t>(map_size_)) != 0) return false;
-  if (file != 0) dup2(file, 0), close(file);
-  void* map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 29), map_size_, PROT_NONE, MAP_SHARED | MAP_NORESERVE, 0, 0);
+  void* map = MAP_FAILED;
+  if (!beside) {
+    const int file = static_cast<int>(syscall(SYS_memfd_create, "pollux", 0));
+    if (file < 0 || ftruncate(file, static_cast<off_t>(map_size_)) != 0) return false;
+    if (file != 0) dup2(file, 0), close(file);
+    map = mmap(reinterpret_cast<void*>(uintptr_t{1} << 29), map_size_, PROT_NONE, MAP_SHARED | MAP_NORESERVE, 0, 0);
+  } else {
+    static std::atomic<uintptr_t> count{0};
+    const uintptr_t low = (uintptr_t{1} << 44) + (count.fetch_add(1) % 256 << 32);
+    map = mmap(reinterpret_cast<void*>(low), map_size_, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
   if (map == MAP_FAILED) return false;
   map_ = static_cast<char*>(map);
   std::vector<Mapping> mappings = {{false, map_, map_size_, PROT_NONE, 0}};
@@ -64,7 +72,13 @@ bool Exec::Map() {
   for (size_t i = 0; i < kStructs; ++i) struct_end_[i] = structs[i] + 2 * page;
   if (!protect(shared_, page, PROT_READ | PROT_WRITE)) return false;
   const off_t offset = shared_ - map_;
-  if (mmap(shared_readonly_, page, PROT_READ, MAP_SHARED | MAP_FIXED, 0, offset) == MAP_FAILED) return false;
+  if (!beside) {
+    if (mmap(shared_readonly_, page, PROT_READ, MAP_SHARED | MAP_FIXED, 0, offset) == MAP_FAILED) return false;
+  } else {
+    // An old size of 0 maps a shared mapping a second time.
+    if (mremap(shared_, 0, page, MREMAP_MAYMOVE | MREMAP_FIXED, shared_readonly_) == MAP_FAILED) return false;
+    if (mprotect(shared_readonly_, page, PROT_READ) != 0) return false;
+  }
   mappings.push_back({false, shared_readonly_, page, PROT_READ, offset});
   char* const calls = at + 6 * page;
   if (!protect(calls, page, PROT_READ | PROT_WRITE)) return false;

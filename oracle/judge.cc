@@ -76,6 +76,7 @@ Verdict Judge(Model* model, std::span<const Op> ops, std::span<const Outcome> ou
 }
 
 Verdict JudgeWritten(Model* model, const Trace& trace) {
+  Outcome recorded;
   const auto written = [&trace](size_t i) -> const Expectation* {
     return i < trace.notes.size() && trace.notes[i].expect.written() ? &trace.notes[i].expect : nullptr;
   };
@@ -87,16 +88,40 @@ Verdict JudgeWritten(Model* model, const Trace& trace) {
       },
       [&](size_t i, const Outcome& allowed) {
         const Expectation* e = written(i);
-        return e == nullptr || Holds(*e, allowed) ? nullptr : &e->allow[0];
+        if (e == nullptr || Holds(*e, allowed)) return static_cast<const Outcome*>(nullptr);
+        recorded = FirstOf(*e);
+        if (e->allow.empty()) {  // only completions are written
+          Outcome alone = allowed;
+          alone.completions = std::move(recorded.completions);
+          recorded = std::move(alone);
+        }
+        return static_cast<const Outcome*>(&recorded);
       });
 }
 
-bool Holds(const Expectation& expectation, const Outcome& outcome) {
-  if (expectation.any || expectation.allow.empty()) return true;
-  return std::any_of(expectation.allow.begin(), expectation.allow.end(), [&](const Outcome& written) {
+namespace {
+
+bool OneHolds(const std::vector<Outcome>& allow, const Outcome& outcome) {
+  return std::any_of(allow.begin(), allow.end(), [&](const Outcome& written) {
     // A payload counts where both have one: people need not write it.
     return Agrees(written, outcome) || (!outcome.has_payload && Agrees(outcome, written));
   });
+}
+
+}  // namespace
+
+bool Holds(const Expectation& expectation, const Outcome& outcome) {
+  if (!expectation.written()) return true;
+  if (!expectation.any && !expectation.allow.empty()) {
+    Outcome alone = outcome;
+    alone.completions.clear();
+    if (!OneHolds(expectation.allow, alone)) return false;
+  }
+  if (expectation.any && expectation.completions.empty()) return true;
+  return std::equal(expectation.completions.begin(), expectation.completions.end(), outcome.completions.begin(),
+                    outcome.completions.end(), [](const WrittenCompletion& w, const Completion& c) {
+                      return w.thread == c.thread && w.call == c.call && (w.any || OneHolds(w.allow, c.outcome));
+                    });
 }
 
 }  // namespace pollux

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <span>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -149,6 +150,7 @@ absl::StatusOr<std::unique_ptr<NativeTarget>> NativeTarget::Open(const TargetOpt
   target->quota_ = Quota::Open(options.job, options.allow_sysctl, &no_quota);
   std::string why;
   target->exec_ = Exec::Open(mark, &why);
+  target->exec_mark_ = mark, target->job_ = options.job, target->deadline_ms_ = options.deadline_ms;
   if (target->exec_ == nullptr) return absl::UnavailableError(why);
   target->facts_ = MeasureFacts();
   target->ProbeCalls();
@@ -185,11 +187,49 @@ void NativeTarget::ProbeCalls() {
 }
 
 void NativeTarget::Reset() {
+  if (stepper_ != nullptr) [[unlikely]] {
+    stepper_->Home();
+    if (std::exchange(part_, false)) stepper_.reset();
+  }
   exec_->Reset();
   if (quota_ != nullptr) quota_->Reset();
 }
 
 void NativeTarget::Run(const Op& op, Outcome* out) {
+  if (op.thread != 0 || stepper_ != nullptr) [[unlikely]]
+    return RunThreads(op, out);
+  RunHere(op, out);
+}
+
+// Threads share the descriptor table as long as nobody makes a copy of it.
+void NativeTarget::PartTable(const Op& op) {
+  constexpr int kLargeTable = 4096;  // one that Exec::Reset copies to make it small again
+  if (op.call == Call::kPrlimit && op.num(0) > kLargeTable) part_ = true;
+  if (op.call == Call::kCloseRange && (op.u32(2) & kCloseRangeUnshare) != 0) stepper_.reset();
+}
+
+void NativeTarget::RunThreads(const Op& op, Outcome* out) {
+  const char* why = op.thread == 0 ? nullptr : NoThreadMakes(op);
+  if (why == nullptr) why = op.thread == 0 ? nullptr : Refused(op);
+  if (op.thread == 0) {
+    PartTable(op);
+    RunHere(op, out);
+    if (stepper_ != nullptr) stepper_->Collect(out);
+    return;
+  }
+  if (why == nullptr && stepper_ == nullptr) {
+    if (no_stepper_ == nullptr) stepper_ = Stepper::Open(exec_mark_, job_, deadline_ms_, &no_stepper_);
+    why = no_stepper_;
+  }
+  if (why != nullptr) {
+    out->Clear(), out->kind = Outcome::kSkipped, out->note = why;
+    return;
+  }
+  if (quota_ != nullptr && op.call == Call::kEpollCtl && op.num(1) == kCtlAdd) quota_->Adding();
+  stepper_->Run(op, out);
+}
+
+void NativeTarget::RunHere(const Op& op, Outcome* out) {
   if (quota_ != nullptr) {
     const bool ctl = op.call == Call::kEpollCtl || op.call == Call::kUringEpollCtl;
     if (ctl && op.num(1) == kCtlAdd) quota_->Adding();

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "oracle/exec.h"
 #include "oracle/quota.h"
+#include "oracle/stepper.h"
 #include "oracle/target.h"
 #include "oracle/watcher.h"
 
@@ -47,6 +48,9 @@ class NativeTarget : public Target {
   NativeTarget() = default;
   void ProbeCalls();
   void Watches(const Op& op, Outcome* out);
+  void RunThreads(const Op& op, Outcome* out);
+  void RunHere(const Op& op, Outcome* out);
+  void PartTable(const Op& op);
 
   Profile profile_;
   Facts facts_;
@@ -54,7 +58,12 @@ class NativeTarget : public Target {
   std::array<const char*, kCalls> lacks_ = {};
   CallMark mark_;
   std::unique_ptr<Quota> quota_;  // null where watches(n) is lacking
-  std::unique_ptr<Exec> exec_;    // gone first: the watches of the last trace with it
+  std::unique_ptr<Exec> exec_;    // gone early: the watches of the last trace with it
+  int job_ = 0, deadline_ms_ = 0;
+  CallMark* exec_mark_ = nullptr;     // where exec_ notes its calls
+  std::unique_ptr<Stepper> stepper_;  // null until a trace has threads; gone first
+  const char* no_stepper_ = nullptr;  // why there is none, if it was tried
+  bool part_ = false;                 // the table will be copied: its threads would keep the old one
   std::atomic<bool> stop_{false};
   std::thread watcher_;
 };

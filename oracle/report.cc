@@ -43,6 +43,11 @@ const Record* Surplus(const std::vector<Record>& from, const std::vector<Record>
   return nullptr;
 }
 
+Outcome Alone(Outcome outcome) {
+  outcome.completions.clear();
+  return outcome;
+}
+
 void AddField(const char* name, const std::string& value, std::string* text) {
   if (value.empty()) return;
   std::string label = name;
@@ -87,8 +92,20 @@ std::string CiteRule(Rule rule) {
   return text + ")";
 }
 
-std::string DescribeDifference(const Op& op, const Verdict& verdict) {
-  const std::vector<Record>&allowed = verdict.allowed.records, &observed = verdict.observed.records;
+std::string DescribeDifference(const Op& given, const Verdict& verdict) {
+  Op op = given;
+  op.call = verdict.kind.call;  // a completion may be another call's
+  const Outcome *allowed_outcome = &verdict.allowed, *observed_outcome = &verdict.observed;
+  // The first thread of which something else is said, where the op itself did what it should.
+  for (const Completion& a : verdict.allowed.completions) {
+    for (const Completion& o : verdict.observed.completions) {
+      if (a.thread != o.thread || a.call != verdict.kind.call || Agrees(a.outcome, o.outcome)) continue;
+      if (Agrees(Alone(verdict.allowed), Alone(verdict.observed))) {
+        allowed_outcome = &a.outcome, observed_outcome = &o.outcome;
+      }
+    }
+  }
+  const std::vector<Record>&allowed = allowed_outcome->records, &observed = observed_outcome->records;
   switch (verdict.kind.difference) {
     case Difference::kErrno:
       return verdict.allowed.kind == Outcome::kError ? "another error, or none" : "an error where Linux succeeds";
@@ -115,6 +132,12 @@ std::string DescribeDifference(const Op& op, const Verdict& verdict) {
       return "the interest list holds other items";
     case Difference::kBlocked:
       return verdict.observed.kind == Outcome::kBlocked ? "it blocks" : "it does not block";
+    case Difference::kAsleep:
+      return "a thread sleeps on";
+    case Difference::kWoken:
+      return "a thread comes back that should sleep on";
+    case Difference::kWaiter:
+      return "another thread comes back";
     case Difference::kHung:
       return "it does not come back";
     case Difference::kDied:
@@ -146,7 +169,7 @@ Trace ToTrace(const Divergence& d) {
   if (!d.as_if.empty()) trace.directives.push_back({"as-if", Joined(d.as_if, 16), {}});
   for (size_t i = 0; i < d.ops.size(); ++i) {
     Note& note = trace.notes[i];
-    if (i < d.outcomes.size()) note.expect.allow = {d.outcomes[i]};
+    if (i < d.outcomes.size()) note.expect = Exactly(d.outcomes[i]);
     if (i < d.matters.size() && !d.matters[i].empty()) note.comment = "matters: " + d.matters[i];
   }
   if (!d.ops.empty()) {
@@ -166,11 +189,15 @@ std::string PrintDivergence(const Divergence& d) {
     if (!d.matters[i].empty()) plain.notes[i].comment = "matters: " + d.matters[i];
   }
   const std::vector<std::string> lines = Lines(Print(plain, d.outcomes));
+  // What came back stands below its op.
+  size_t at = d.verdict.op, last = at;
+  for (size_t i = 0; i < d.verdict.op && i < d.outcomes.size(); ++i) at += d.outcomes[i].completions.size();
+  last = at + (d.verdict.op < d.outcomes.size() ? d.outcomes[d.verdict.op].completions.size() : 0);
   size_t indent = 4;
   for (size_t i = 0; i < lines.size(); ++i) {
-    text += (i == d.verdict.op ? "  > " : "    ") + lines[i] + "\n";
-    if (i != d.verdict.op) continue;
-    const size_t equals = lines[i].rfind(" = ");
+    text += (i == at ? "  > " : "    ") + lines[i] + "\n";
+    if (i != last) continue;
+    const size_t equals = lines[at].rfind(" = ");
     indent = 4 + (equals == std::string::npos ? 0 : equals);
     text += std::string(std::max<size_t>(indent, 7) - 5, ' ') + "Linux = " + PrintOutcome(op, d.verdict.allowed) + "\n";
   }

@@ -15,6 +15,7 @@
 #include "model/text.h"
 #include "oracle/checker.h"
 #include "oracle/files.h"
+#include "oracle/planted.h"
 #include "oracle/target.h"
 #include "properties/traces.h"
 
@@ -44,7 +45,7 @@ std::string Explain(const Trace& trace, const Verdict& verdict) {
 
 class CorpusTest : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Folders, CorpusTest,
-                         testing::Values("golden", "kselftest", "peers", "quirks", "rules", "suites"),
+                         testing::Values("golden", "kselftest", "peers", "quirks", "rules", "suites", "threads"),
                          [](const auto& folder) { return std::string(folder.param); });
 
 TEST_P(CorpusTest, TracesAreInCanonicalFormAndSayEveryOutcome) {
@@ -210,6 +211,29 @@ TEST(RuleCorpusTest, ATraceShowsItsRule) {
     EXPECT_TRUE(model->rules().hits()[static_cast<size_t>(rule)]) << path << ": the rule never holds";
     const bool shows = ShowsWithout(rule, trace, *model);
     EXPECT_NE(shows, unseen.contains(Stem(path))) << path << (shows ? ": seen" : ": without the rule nothing changes");
+  }
+}
+
+// What takes threads to see, a trace of the corpus shows.
+TEST(RuleCorpusTest, TracesWithThreadsTellWhatNeedsThem) {
+  std::vector<std::vector<Op>> traces;
+  for (const char* folder : {"rules", "threads"}) {
+    for (const std::string& path : TraceFiles(folder)) {
+      const Trace trace = MustRead(path);
+      const bool threads = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.thread != 0; });
+      if (threads) traces.push_back(trace.ops);
+    }
+  }
+  ASSERT_GT(traces.size(), 16u);
+  for (const PlantedInfo& bug : PlantedBugs()) {
+    if (bug.equivalent != "needs threads") continue;
+    const std::unique_ptr<Target> target = NewPlantedTarget(bug);
+    Model model(target->profile(), target->facts());
+    Checker checker(target.get(), &model);
+    const bool told = std::any_of(traces.begin(), traces.end(), [&](std::vector<Op> ops) {
+      return checker.Run(&ops, {.verify_facts = false}).value == Verdict::kDiverges;
+    });
+    EXPECT_TRUE(told) << bug.name;
   }
 }
 

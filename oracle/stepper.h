@@ -1,0 +1,64 @@
+// Steps threads: hands each op to the thread that is to make it, and says which threads came back.
+//
+// Everything runs on one CPU. While a trace has threads, its controller (the calling thread) is SCHED_FIFO 1 and they
+// are SCHED_FIFO 2, so that whatever an op wakes runs before the controller executes another instruction: when it does,
+// each thread has returned or sleeps. Nothing is polled, and no time is in a verdict; a step costs about 5 us. The
+// woken run in the order of their wakes, which makes outcomes reproducible. Needs CAP_SYS_NICE or a limit of real-time
+// priority.
+//
+// Threads share the controller's descriptor table. They are made when a trace first needs them and stay, asleep, until
+// the stepper goes. Not thread-safe: belongs to the thread that opened it.
+
+#ifndef POLLUX_ORACLE_STEPPER_H_
+#define POLLUX_ORACLE_STEPPER_H_
+
+#include <sched.h>
+
+#include <array>
+#include <memory>
+
+#include "model/op.h"
+#include "model/trace.h"
+#include "oracle/exec.h"
+
+namespace pollux {
+
+class Stepper {
+ public:
+  // On the thread that executes traces, after Exec::Open; `mark` is that one's, and not owned. `job` chooses the CPU.
+  // nullptr where threads cannot be stepped, and *why says why.
+  static std::unique_ptr<Stepper> Open(CallMark* mark, int job, int deadline_ms, const char** why);
+  ~Stepper();
+  Stepper(const Stepper&) = delete;
+  Stepper& operator=(const Stepper&) = delete;
+
+  // Has thread op.thread execute the op, whose operands are literal: kBlocked if it sleeps in it, kHung if it neither
+  // sleeps nor returns. Skipped if the thread is in a call.
+  void Run(const Op& op, Outcome* out);
+  // Adds who came back since the last op.
+  void Collect(Outcome* out);
+  bool sleepers() const { return asleep_ > 0; }
+
+  // The end of a trace: interrupts every call that sleeps, and gives the controller its scheduling back.
+  void Home();
+
+ private:
+  struct Worker;
+  Stepper(CallMark* mark, int deadline_ms);
+  Worker* Get(uint8_t thread);
+  const char* SelfTest();
+  void Begin();
+  bool Settle(Worker& worker);
+
+  CallMark* mark_;
+  int deadline_ms_;
+  cpu_set_t original_ = {}, one_ = {};
+  bool real_time_ = false;
+  const char* lost_ = nullptr;  // a thread did not come home: no more steps
+  int asleep_ = 0;
+  std::array<std::unique_ptr<Worker>, kMaxThreads + 1> workers_;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_ORACLE_STEPPER_H_
