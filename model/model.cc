@@ -257,12 +257,17 @@ bool Model::Blocks(const Op& op) const {
 
 // A copy answers exactly; what may block is rare in what asks this.
 bool Model::Sleeps(const Op& op) const {
-  Model probe(*this);
+  if (probe_ == nullptr) {
+    probe_ = std::make_unique<Model>(*this);
+  } else {
+    probe_->state_ = state_, probe_->rules_ = rules_;
+    probe_->rules_.Rebind(probe_.get());
+  }
   Outcome outcome;
   if (op.process == 0) {
-    probe.Dispatch(op, &outcome);
+    probe_->Dispatch(op, &outcome);
   } else {
-    probe.RunAsSecond(op, &outcome);
+    probe_->RunAsSecond(op, &outcome);
   }
   return outcome.kind == Outcome::kBlocked;
 }

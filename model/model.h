@@ -15,6 +15,7 @@
 #define POLLUX_MODEL_MODEL_H_
 
 #include <cstdint>
+#include <memory>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -603,6 +604,7 @@ class Model {
   State state_;
   Rules rules_;
   uint8_t running_ = 0;  // the thread whose call is under way
+  mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 
 }  // namespace pollux

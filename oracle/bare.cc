@@ -78,22 +78,25 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
   Bindings bindings;
   Outcome outcome;
   std::vector<Op> called;
-  bool limited = false, signals = false;
+  bool limited = false, signals = false, processes = false;
   for (const Op& op : ops) {
     const Op resolved = bindings.Resolve(op);
     exec->Run(resolved, &outcome);
     bindings.Bind(op, outcome);
     if (outcome.kind == Outcome::kSkipped || outcome.kind == Outcome::kBlocked) continue;
-    if (op.process != 0) continue;  // a replay has one process
-    // In its place stands something that has a number (AddOp).
-    const bool stands_in = op.call == Call::kChild || op.call == Call::kPidfdOpen;
-    if (stands_in && outcome.kind != Outcome::kValues) continue;
-    called.push_back(outcome.kind == Outcome::kRecords ? Prompt(resolved) : resolved);
+    // Sets that cannot be written would stand in memory that can, and the call would end in another way.
+    const bool sets = (op.call == Call::kPpoll || op.call == Call::kSelect) && op.mem(0) != Memory();
+    if (sets && outcome.kind == Outcome::kError && outcome.error == kEFAULT) continue;
+    const bool waited = outcome.kind == Outcome::kRecords ||
+                        (outcome.kind == Outcome::kError && (outcome.error == kEFAULT || outcome.error == kEINTR));
+    called.push_back(waited ? Prompt(resolved) : resolved);
     limited |= op.call == Call::kPrlimit;
+    processes |= op.call == Call::kFork || op.call == Call::kChild;
     signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
   }
   const std::vector<int> streams(exec->streams().begin(), exec->streams().end());
   exec->Reset();
+  if (processes) Add(kEnd);
   // The same once more, call by call.
   Add(SYS_close_range, 3, static_cast<long>(~0u), 0);
   for (const Op& op : called) AddOp(exec, op);
@@ -119,7 +122,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
 void Bare::AddOp(Exec* exec, const Op& op) {
   pointed_to_.emplace_back();
   SystemCall& call = pointed_to_.back();
-  const bool one = exec->Prepare(Readable(op), &call);
+  const bool one = op.process == 0 && exec->Prepare(Readable(op), &call);
   if (call.buffer >= exec->output() && call.buffer <= exec->output() + exec->output_size()) {
     call.arg[1] += OutputArea(exec->output_size()) - exec->output();  // every buffer is argument 1
   }
@@ -129,20 +132,13 @@ void Bare::AddOp(Exec* exec, const Op& op) {
   }
   long number = call.number;
   if (!one) {
-    switch (op.call) {
+    switch (op.process != 0 ? Call::kExit : op.call) {
       case Call::kFdinfo:
         return AddFdinfo(op.fd(0).number());
       case Call::kFifo:
         return AddFifo(exec->NewFifo(), op.u32(0));
-      case Call::kChange:
-        Add(kChanges, static_cast<long>(op.arg[0]));
-        return;
       case Call::kMqOpen:
         return AddQueue(op);
-      case Call::kChild:
-      case Call::kPidfdOpen:
-        Add(SYS_eventfd2, 0, kONonblock | kOCloexec);
-        return;
       case Call::kUringEpollCtl:
         number = kRingCtl;
         break;
@@ -150,6 +146,8 @@ void Bare::AddOp(Exec* exec, const Op& op) {
         number = kRingWait;
         break;
       default:
+        whole_.push_back(op);
+        Add(kWhole, reinterpret_cast<long>(&whole_.back()));
         return;
     }
   }
@@ -165,7 +163,14 @@ long Bare::Add(long number, long a, long b, long c, long d, long e, long f) {
 
 // The ring's answers are -errno; here as a system call's.
 long Bare::MakeElsewhere(const Flat& f) const {
-  if (f.number == kChanges) return exec_->Change(static_cast<Which>(f.arg[0])) == nullptr ? 0 : -1;
+  if (f.number == kEnd) return exec_->EndProcesses(), 0;
+  if (f.number == kWhole) {
+    static Outcome outcome;
+    exec_->Run(*reinterpret_cast<const Op*>(f.arg[0]), &outcome);
+    if (outcome.kind != Outcome::kError) return outcome.value[0];
+    errno = static_cast<int>(outcome.error);
+    return -1;
+  }
   bool blocked = false;
   const int epfd = static_cast<int>(f.arg[0]);
   const long result =

@@ -3,9 +3,9 @@
 // One run of the trace tells every descriptor number; after that the trace is a flat array of system call numbers
 // and arguments, and its replay makes the same calls, its reset included, and stores nothing. What an op needs beside
 // its call is replayed with it: the calls that read an fdinfo or make a FIFO, the getsockname(2) that tells a connect
-// its address, an io_uring's entry. What only checking needs is not: waiting for what was sent, finding out what is
-// open where. Left out are ops that are no calls or were not executed (watches, skipped) and those that block; waits
-// are given no time.
+// its address, an io_uring's entry. Children, the second process and rings are Exec's, here as there. What only
+// checking needs is not replayed: waiting for what was sent, finding out what is open where. Left out are ops that are
+// no calls or were not executed (watches, skipped) and those that block; waits are given no time.
 
 #ifndef POLLUX_ORACLE_BARE_H_
 #define POLLUX_ORACLE_BARE_H_
@@ -44,8 +44,8 @@ class Bare {
     long number;
     long arg[6];
   };
-  // Numbers of what an io_uring or an Announcer does, beside those of system calls.
-  static constexpr long kRingCtl = -2, kRingWait = -3, kChanges = -4;
+  // Numbers of what an io_uring does, Exec (arg[0]: an Op), and a reset with processes, beside those of system calls.
+  static constexpr long kRingCtl = -2, kRingWait = -3, kWhole = -4, kEnd = -5;
   long Make(const Flat& f) const {
     if (f.number < 0) [[unlikely]]
       return MakeElsewhere(f);
@@ -65,6 +65,7 @@ class Bare {
   std::vector<Flat> flat_;
   std::vector<long> results_;          // of the first time
   std::deque<SystemCall> pointed_to_;  // by flat_; a deque moves nothing
+  std::deque<Op> whole_;
   std::deque<std::string> texts_;
   std::deque<socklen_t> sizes_;
 };

@@ -151,10 +151,9 @@ Exec::~Exec() {
 
 void Exec::Reset() {
   signals_.Drain();
-  children_.Reset();
+  EndProcesses();
   if (uring_ != nullptr) uring_->Reset();
   if (!restart_expires_.empty()) timers_.Clear(), restart_expires_.clear(), lost_timers_ = false;
-  second_.Kill();
   const bool inet = loopback_.busy();
   if (inet) [[unlikely]]
     loopback_.Reset();
@@ -169,6 +168,11 @@ void Exec::Reset() {
   }
   if (inet) [[unlikely]]
     loopback_.Renew();
+}
+
+void Exec::EndProcesses() {
+  children_.Reset();
+  second_.Kill();
 }
 
 bool Exec::SetLimit(rlim_t soft) {
@@ -231,8 +235,9 @@ void Exec::Run(const Op& op, Outcome* out) {
     signals_.Sends();
   }
   const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
-  if (const char* why = InotifyLimit(op, result)) [[unlikely]]
-    return Skip(why, out);
+  if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
+    if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
+  }
   if (loopback_.active() || inet) [[unlikely]] {
     if (const char* why = OnLoopback(op, result)) return Skip(why, out);
   }
@@ -407,7 +412,17 @@ void Exec::FollowTimers(const Op& op, long result) {
   wait.number = SYS_ppoll;
   std::copy(std::begin(arg), std::end(arg), wait.arg);
   bool died;
-  by_second_ ? second_.Call(wait, nullptr, &died) : Invoke(wait);
+  if (by_second_) {
+    second_.Call(wait, nullptr, &died);
+    return;
+  }
+  // It is near: falling asleep and waking up takes longer.
+  constexpr int kLooks = 64;
+  for (int i = 0; i < kLooks; ++i) {
+    pollfd now = {fd, POLLIN, 0};
+    if (poll(&now, 1, 0) != 0) return;
+  }
+  Invoke(wait);
 }
 
 }  // namespace pollux

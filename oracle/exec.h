@@ -174,7 +174,7 @@ class Exec {
   Uring* ring() const { return uring_.get(); }
   const std::vector<int>& streams() const { return loopback_.streams(); }
   std::string NewFifo() const { return fifos_.Path(); }
-  const char* Change(Which which) { return announcer_.Change(which); }
+  void EndProcesses();
 
   // Was something that this trace has sent delivered out of turn (Loopback::Deferred), did somebody else change what it
   // watches (Announcer::Disturbed), or was a signalfd asked by another task, to which the signals of this thread are

@@ -13,12 +13,14 @@ namespace pollux {
 
 Unmapper::~Unmapper() {
   if (!thread_.joinable()) return;
-  page_ = nullptr;
+  end_ = true;
   asked_.release();
   thread_.join();
 }
 
 char* Unmapper::Gone(char* page, size_t size) {
+  constexpr uint32_t kAnew = 64;
+  if (calls_++ % kAnew != 0) return page;
   page_ = page, size_ = size;
   if (!thread_.joinable()) {
     sigset_t all, before;  // signals are for others
@@ -43,7 +45,7 @@ void Unmapper::Main() {
   for (;;) {
     answered_.release();
     asked_.acquire();
-    if (page_ == nullptr) return;
+    if (end_) return;
     // What is mapped instead keeps the address from others.
     mmap(page_, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   }
