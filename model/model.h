@@ -15,8 +15,8 @@
 #define POLLUX_MODEL_MODEL_H_
 
 #include <cstdint>
-#include <memory>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -607,10 +607,10 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
-  uint8_t running_ = 0;  // the thread whose call is under way
-  int steps_ = 0;        // of woken threads, in this op
+  uint8_t running_ = 0;                           // the thread whose call is under way
+  int steps_ = 0;                                 // of woken threads, in this op
   std::vector<Completion>* came_back_ = nullptr;  // in this op; not owned
-  mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
+  mutable std::unique_ptr<Model> probe_;          // of Sleeps(); kept for its memory
 };
 
 }  // namespace pollux
