@@ -62,6 +62,8 @@ class Model {
 
   // The named steps that ops are made of. Public for planted bugs and explanations.
 
+  // The thread whose call is under way; 0: the controller, or nobody.
+  uint8_t running() const { return running_; }
   // The poll mask of a file now (its ->poll), for who is interested in these events. Polling an epoll file prunes its
   // ready list (R0.8).
   uint32_t PollMask(Id file, uint32_t requested = ~0u);
