@@ -35,7 +35,7 @@ static char *halves(int index, size_t size) {
      ""},
     {"sets", R"(
 /* The three sets of select, and where they stand: read, write, except. */
-static uint64_t sets[3], *at_sets;
+static OWN uint64_t sets[3], *at_sets;
 
 static void choose(int fd, int read, int write, int except) {
   sets[0] |= (uint64_t)read << fd;
@@ -87,7 +87,7 @@ static void is_params(uint32_t usecs, uint16_t budget, uint8_t prefer) {
 }
 )"},
     {"polled", R"(
-static struct pollfd polled[16];
+static OWN struct pollfd polled[16];
 
 static void ask(int index, int fd, int events) {
   polled[index].fd = fd;
