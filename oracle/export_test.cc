@@ -3,6 +3,9 @@
 #include "oracle/export.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +29,7 @@ class ExportTest : public testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   }
   // The exit status of the exported C program; -1 if it does not compile cleanly.
-  int ExitStatus(std::string_view text) {
+  int ExitStatus(std::string_view text, const std::string& run = "./t 2>said") {
     const std::string program = Export(&model_, Parsed(text), ExportAs::kC, "test");
     folder_.Write("t.c", program);
     const std::string at = "cd " + folder_.path() + " && ";
@@ -34,7 +37,22 @@ class ExportTest : public testing::Test {
       ADD_FAILURE() << folder_.Read("compiler") << program;
       return -1;
     }
-    return System(at + "./t 2>said");
+    return System(at + run);
+  }
+  // The same where no thread may be real-time.
+  int ExitStatusWithoutRealTime(std::string_view text) {
+    if (ExitStatus(text, "true") != 0) return -1;
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_CAPBSET_DROP, CAP_SYS_NICE);  // fails where there is no such capability to drop
+      const rlimit none = {0, 0};
+      setrlimit(RLIMIT_RTPRIO, &none);
+      execl((folder_.path() + "/t").c_str(), "t", nullptr);
+      _exit(127);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   }
 
   Model model_;
@@ -337,6 +355,20 @@ TEST_F(ExportTest, WhatAWaitReturnsMatters) {
                        "T1 epoll_wait(ep, 8, -1)\nwrite(e, u64 1)\nT1 epoll_wait(ep, 8, -1)\n"),
             1);
   EXPECT_NE(folder_.Read("said").find("lets this thread return: 1"), std::string::npos) << folder_.Read("said");
+}
+
+TEST_F(ExportTest, WithoutRealTimePriorityThreadsAreSeenToSleep) {
+  constexpr std::string_view kOneSleeper =
+      "ep = epoll_create1(0)\ne = eventfd(0, 0)\nepoll_ctl(ep, ADD, e, IN, 0x1)\nT1 epoll_wait(ep, 8, -1)\n"
+      "T2 write(e, u64 1)\nT2 read(e, 8)\nT2 read(e, 8)\n";
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ExitStatusWithoutRealTime(kOneSleeper), 0);
+  // Who runs first is the scheduler's to say: then there is no verdict.
+  for (const std::string_view text : kThreads) {
+    const int status = ExitStatusWithoutRealTime(text);
+    EXPECT_TRUE(status == 0 || status == 2) << status;
+  }
+  model_.rules().Force(Rule::kWakeCallback, false);
+  EXPECT_EQ(ExitStatusWithoutRealTime(kOneSleeper), 1);
 }
 
 TEST_F(ExportTest, AFifoIsMadeOrThereIsNoVerdict) {

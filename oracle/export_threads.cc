@@ -16,8 +16,11 @@ constexpr Fragment kFragments[] = {
 )",
      "\n#define SLEEP(index, ...) static_cast<void>(CALL(__VA_ARGS__))\n"},
     {"threads", R"(
-/* All threads run on one CPU. Those of the trace have a real-time priority above this one, if they may: then those who
- * are woken run in the order in which they were woken, before anything else. Without, order is the scheduler's. */
+/* All threads run on one CPU, with real-time priorities if they may. This one's is above the others' while it makes a
+ * call, so that nobody runs in the middle of it, and below them afterwards: then those who were woken run, in the order
+ * in which they were woken. Without real-time priorities order is the scheduler's. */
+enum { RESTING = 1, WORKING = 2, CALLING = 3 };
+
 enum { THREADS = 17 };
 
 static struct thread {
@@ -40,8 +43,11 @@ static int guilty(void) {
 }
 )",
      R"(
-/* All threads run on one CPU. Those of the trace have a real-time priority above this one, if they may: then those who
- * are woken run in the order in which they were woken, before anything else. Without, order is the scheduler's. */
+/* All threads run on one CPU, with real-time priorities if they may. This one's is above the others' while it makes a
+ * call, so that nobody runs in the middle of it, and below them afterwards: then those who were woken run, in the order
+ * in which they were woken. Without real-time priorities order is the scheduler's. */
+enum { RESTING = 1, WORKING = 2, CALLING = 3 };
+
 enum { THREADS = 17 };
 
 static struct thread {
@@ -54,6 +60,15 @@ static struct thread {
 
 static int real_time;
 )"},
+    {"set_priority", R"(
+static int set_priority(int priority) {
+  struct sched_param param;
+  memset(&param, 0, sizeof param);
+  param.sched_priority = priority;
+  return sched_setscheduler(0, SCHED_FIFO, &param) == 0;
+}
+)",
+     ""},
     {"nap", R"(
 static void nap(void) { usleep(300); }
 )",
@@ -144,11 +159,14 @@ static int in_call(int t) { return __atomic_load_n(&threads[t].done, __ATOMIC_AC
 )",
      ""},
     {"come_to_rest", R"(
+enum { MOST_LOOKS = 30000 };
+
 /* Until each thread has returned or sleeps: it is asleep, and has not run since it was seen asleep the last time. So
  * all of them slept at the moment at which the last look began. 0: some thread does neither. */
 static int come_to_rest(void) {
   int t, looks, calm = 0;
-  for (looks = 0; looks < 30000; ++looks) {
+  if (real_time) set_priority(RESTING);
+  for (looks = 0; looks < MOST_LOOKS; ++looks) {
     int pending[THREADS], any = 0, asleep = 1, moved = 0;
     for (t = 1; t < THREADS; ++t) {
       any |= pending[t] = in_call(t);
@@ -156,7 +174,7 @@ static int come_to_rest(void) {
       /* Before its step it sleeps, too. */
       if (pending[t]) asleep &= __atomic_load_n(&threads[t].entered, __ATOMIC_ACQUIRE) == threads[t].asked;
     }
-    if (!any) return 1;
+    if (!any) break;
     look();
     for (t = 1; t < THREADS; ++t) {
       if (!pending[t]) continue;
@@ -164,11 +182,12 @@ static int come_to_rest(void) {
       moved |= view->runs[t] == UINT64_MAX ? calm < 5 : view->runs[t] != threads[t].runs;
       threads[t].runs = view->runs[t];
     }
-    if (asleep && !moved) return 1;
+    if (asleep && !moved) break;
     calm = asleep ? calm + 1 : 0;
     if (!asleep || calm > 1) nap();
   }
-  return 0;
+  if (real_time) set_priority(CALLING);
+  return looks < MOST_LOOKS;
 }
 )",
      ""},
@@ -177,14 +196,11 @@ static void begin_thread(void);
 
 static void *thread_main(void *argument) {
   struct thread *me = (struct thread *)argument;
-  struct sched_param above;
   sigset_t alarms;
   sigemptyset(&alarms);
   sigaddset(&alarms, SIGALRM);
   pthread_sigmask(SIG_BLOCK, &alarms, NULL);
-  memset(&above, 0, sizeof above);
-  above.sched_priority = 2;
-  if (real_time && sched_setscheduler(0, SCHED_FIFO, &above) != 0) exit(2);
+  if (real_time && !set_priority(WORKING)) exit(2);
   begin_thread();
   me->tid = (int)syscall(SYS_gettid);
   for (uint32_t seen = 1;; ++seen) {
@@ -204,7 +220,6 @@ static void on_interrupt(int signal) { (void)signal; }
 /* Thread n for each bit n. */
 static void start_threads(uint32_t which) {
   struct sigaction interrupts;
-  struct sched_param low;
   cpu_set_t one;
   int t;
   memset(threads, 0, sizeof threads);
@@ -215,9 +230,7 @@ static void start_threads(uint32_t which) {
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
   if (sched_setaffinity(0, sizeof one, &one) != 0 && errno != EINVAL) exit(2); /* EINVAL: there is one CPU */
-  memset(&low, 0, sizeof low);
-  low.sched_priority = 1;
-  real_time = sched_setscheduler(0, SCHED_FIFO, &low) == 0;
+  real_time = set_priority(CALLING);
   for (t = 1; t < THREADS; ++t) {
     if ((which >> t & 1) == 0) continue;
     threads[t].asked = threads[t].entered = 1;
@@ -278,6 +291,7 @@ static void rests(uint32_t which) {
 /* Interrupts what sleeps still, and ends the threads. */
 static void end_threads(void) {
   int t;
+  if (real_time) set_priority(RESTING);
   for (t = 1; t < THREADS; ++t) {
     while (in_call(t)) {
       if (__atomic_load_n(&threads[t].entered, __ATOMIC_ACQUIRE) == threads[t].asked) {
