@@ -618,13 +618,13 @@ const std::vector<Mistake>& ThreadMistakes() {
        "a read that leaves less than a slot's worth wakes no other read",
        {Rule::kPipeNextReader},
        [](Scene& s) { return s.value && s.state().pipes[s.id].slots.size > 1; }},
-      {"thread.next-writer-half",
+      {"thread.next-writer-slot",
        "threads",
-       "a write wakes the next one only if half of the pipe is free",
+       "a write that leaves one slot wakes no other write",
        {Rule::kPipeNextWriter},
        [](Scene& s) {
          const Pipe& p = s.state().pipes[s.id];
-         return s.value && 2 * static_cast<int64_t>(p.slots.size) <= p.max_slots;
+         return s.value && p.max_slots - static_cast<int64_t>(p.slots.size) > 1;
        }},
       {"thread.nonblock-rechecked",
        "threads",
