@@ -110,6 +110,13 @@ void Tame(Op* op) {
     case Call::kPidfdOpen:
       op->arg[1] &= kONonblock;
       return;
+    case Call::kOpenpty:
+      op->arg[0] &= kONonblock | kOCloexec;
+      return;
+    case Call::kPtsopen:
+      op->arg[1] &= 3 | kONonblock | kOCloexec;
+      if ((op->arg[1] & 3) == 3) op->arg[1] &= ~uint64_t{1};
+      return;
     case Call::kMqOpen:
       op->arg[0] &= 3 | kOCloexec | kONonblock;
       if ((op->arg[0] & 3) == 3) op->arg[0] &= ~uint64_t{1};

@@ -169,6 +169,8 @@ class Model {
     bool fasync = false;                // O_ASYNC can be switched on
     bool doors = true;                  // readv, splice, FIONREAD, FIOASYNC and their like have a model
     bool poll_consumes = false;         // a poll takes what it reports
+    bool (Model::*hung_up)(const File&) const = nullptr;  // then its poll waits nowhere, and no ioctl is known
+    const char* no_fasync = nullptr;    // why it has no O_ASYNC here
     Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
     const SocketOps* socket = nullptr;  // of sockets alone
   };
@@ -191,6 +193,7 @@ class Model {
   static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
+  bool HungUp(Id file) const;
   Errno NoIoctl(Id file);  // what an ioctl that the file does not know answers
   void EpollWaitQueue(const File& file, Queues* queues);
   uint32_t EpollMask(const File& file) { return PollInstance(file.object); }
@@ -545,6 +548,30 @@ class Model {
   uint32_t MqueueMask(const File& file);
   int64_t MqueueUnread(const File& file, Outcome*);
   void FreeMqueue(Id id);
+
+  // pty.cc
+  void Openpty(const Op& op, Outcome* out);
+  void Ptsopen(const Op& op, Outcome* out);
+  void OpenSlave(Id pty, uint32_t flags, Outcome* out);
+  Id PtsOpen(Id inode, uint32_t flags, Outcome* out);
+  Id PtmOpen(Id inode, uint32_t flags, Outcome* out);
+  Tty& TtyOf(const File& file);
+  Tty& OtherTty(const File& file);
+  bool PtyHungUp(const File& file) const;
+  void PtyWait(const File& file, Queues* queues);
+  uint32_t PtyMask(const File& file);
+  int64_t PtyUnread(const File& file, Outcome*);
+  int64_t TtyRoom(Tty& tty, int64_t bytes);
+  int64_t TtyInsert(Tty& tty, int64_t bytes);
+  void TtyWork(Tty& tty);
+  void DropTtyBuffer(Tty& tty);
+  bool TtyBacklog(const Tty& tty) const;
+  void PtyRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PtyWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  void PtySpliceRead(const File& file, int64_t* position, Id into, int64_t n, Outcome* out);
+  void PtmRelease(const File& file);
+  void PtsRelease(const File& file);
+  void FreePty(Id id);
 
   // signalfd.cc
   void Signalfd4(const Op& op, Outcome* out);

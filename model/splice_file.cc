@@ -10,6 +10,7 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
+constexpr char kToTerminal[] = "splice to a terminal: what it does not take is not modelled";
 constexpr char kToSocket[] = "splice to a socket: its charge is not modelled";
 constexpr char kWhereBytesLie[] = "splice: slots depend on where the bytes lie";
 
@@ -58,6 +59,7 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   if (!OffsetGoes(file, *offset, n, kEINVAL, out)) return;
   if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
   const bool writes = ops.splice_write != nullptr || ops.socket != nullptr;
+  if (ops.no_fasync != nullptr) return Unmodelled(kToTerminal, out);
   if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL);
   bool freed = false;
   const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
@@ -173,6 +175,7 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   int64_t* const position = PositionOf(in, offset);
   const int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - *position, 0));
   if (bytes > 0 && writes.socket != nullptr) return Unmodelled(kToSocket, out);
+  if (bytes > 0 && writes.no_fasync != nullptr) return Unmodelled(kToTerminal, out);
   if (bytes > 0 && from.inode == into.inode) return Unmodelled("sendfile: what is read is what was written", out);
   if (rules_(Rule::kSpliceNoWrite, bytes > 0 && writes.splice_write == nullptr, to)) return out->Error(kEINVAL);
   *position += bytes;
