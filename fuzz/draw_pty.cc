@@ -28,8 +28,8 @@ int32_t CreateSlave(Generator& g, uint32_t flags) { return g.shadow().Number(Pai
 void Put(Generator& g, Fd fd) {
   Random& r = g.random();
   const uint32_t n = r.OneIn(12) ? 0 : r.Pick(kWrites);
-  if (r.OneIn(8)) return g.Emit(ops::Make(Call::kWritev, {fd.bits(), Memory().bits(), n, 0, Memory().bits(), n, 0,
-                                                          Memory().bits()}));
+  if (r.OneIn(8))
+    return g.Emit(ops::Make(Call::kWritev, {fd.bits(), Memory().bits(), n, 0, Memory().bits(), n, 0, Memory().bits()}));
   g.Emit(ops::Write(fd, n, 0, r.OneIn(12) ? g.BadMemory(n) : Memory()));
 }
 
@@ -88,8 +88,8 @@ void Edges(Generator& g, int32_t ep) {
         g.Emit(ops::Make(Call::kIoctl, {fd.bits(), r.OneIn(2) ? 0x5401u : 0x8a00u}));
         break;
       case 2: {
-        const int32_t n = g.Made(ops::Make(Call::kPtsopen, {(r.OneIn(4) ? fd : m).bits(),
-                                                            (r.OneIn(4) ? r.Below(2) : kORdwr) | kONonblock}));
+        const int32_t n = g.Made(
+            ops::Make(Call::kPtsopen, {(r.OneIn(4) ? fd : m).bits(), (r.OneIn(4) ? r.Below(2) : kORdwr) | kONonblock}));
         if (n >= 0) all.push_back(g.Operand(n));
         break;
       }

@@ -15,8 +15,8 @@
 #define POLLUX_MODEL_MODEL_H_
 
 #include <cstdint>
-#include <memory>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -162,17 +162,19 @@ class Model {
     void (Model::*splice_read)(const File&, int64_t* position, Id pipe, int64_t n, Outcome*) = nullptr;
     // Takes what came out of a pipe. Null: nothing can be spliced to it.
     void (Model::*splice_write)(const File&, int64_t* position, int64_t n) = nullptr;
+    // The same of what may not take all of it: writes, and says how much was taken; if none, *out says why.
+    int64_t (Model::*splice_takes)(const File&, int64_t n, Outcome*) = nullptr;
     Does seeks = kNot;       // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
     bool positions = false;  // FMODE_PREAD, FMODE_PWRITE: an offset may be given in place of its position
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
-    bool fasync = false;                // O_ASYNC can be switched on
-    bool doors = true;                  // readv, splice, FIONREAD, FIOASYNC and their like have a model
-    bool poll_consumes = false;         // a poll takes what it reports
+    bool fasync = false;         // O_ASYNC can be switched on
+    bool doors = true;           // readv, splice, FIONREAD, FIOASYNC and their like have a model
+    bool poll_consumes = false;  // a poll takes what it reports
     bool (Model::*hung_up)(const File&) const = nullptr;  // then its poll waits nowhere, and no ioctl is known
-    const char* no_fasync = nullptr;    // why it has no O_ASYNC here
-    Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
-    const SocketOps* socket = nullptr;  // of sockets alone
+    const char* no_fasync = nullptr;                      // why it has no O_ASYNC here
+    Errno no_ioctl = kENOTTY;                             // what an unknown ioctl answers
+    const SocketOps* socket = nullptr;                    // of sockets alone
   };
   struct SocketOps {
     void (Model::*send)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
@@ -569,6 +571,7 @@ class Model {
   void PtyRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PtyWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void PtySpliceRead(const File& file, int64_t* position, Id into, int64_t n, Outcome* out);
+  int64_t PtySpliceTakes(const File& file, int64_t n, Outcome* out);
   void PtmRelease(const File& file);
   void PtsRelease(const File& file);
   void FreePty(Id id);
@@ -630,7 +633,7 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
-  uint8_t running_ = 0;  // the thread whose call is under way
+  uint8_t running_ = 0;                   // the thread whose call is under way
   mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 

@@ -198,7 +198,7 @@ void Model::PtyRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   }
   const int64_t room = Copyable(memory, true);
   const bool backlog = TtyBacklog(tty);
-  if (backlog && (n > kRoom || n > room)) return Unmodelled(kRace, out);
+  if (backlog && std::min(n, kRoom) > room) return Unmodelled(kRace, out);
   int64_t done = 0;
   bool fault = false;
   while (done < n && tty.unread > 0 && !fault) {
@@ -244,6 +244,13 @@ void Model::PtyWrite(const File& file, Memory memory, int64_t n, uint64_t, Outco
 void Model::PtySpliceRead(const File& file, int64_t* position, Id into, int64_t n, Outcome* out) {
   if (TtyBacklog(TtyOf(file))) return Unmodelled(kRace, out);
   MessageSpliceRead(file, position, into, n, out);
+}
+
+// iter_file_splice_write()
+int64_t Model::PtySpliceTakes(const File& file, int64_t n, Outcome* out) {
+  PtyWrite(file, Memory(), n, 0, out);
+  if (out->kind == Outcome::kBlocked) Unmodelled("splice: it sleeps in the terminal, with a part taken", out);
+  return out->kind == Outcome::kValues ? out->value[0] : 0;
 }
 
 // --- Closing -------------------------------------------------------------------------------------------------------

@@ -380,17 +380,17 @@ using TtyBufferList = ListOps<TtyBuffer, &TtyBuffer::in_tty>;
 
 // One side of a pseudoterminal, and what is on its way to it.
 struct Tty {
-  int32_t files = 0;                   // open file descriptions
-  bool other_closed = false;           // TTY_OTHER_CLOSED
-  bool io_error = false;               // TTY_IO_ERROR
-  int64_t unread = 0, position = 0;    // what can be read, and where in the line discipline's buffer that begins
-  List buffers;                        // never without one
-  int64_t held = 0, spare = 0;         // their sizes' sum (mem_used); small ones that were freed
+  int32_t files = 0;                 // open file descriptions
+  bool other_closed = false;         // TTY_OTHER_CLOSED
+  bool io_error = false;             // TTY_IO_ERROR
+  int64_t unread = 0, position = 0;  // what can be read, and where in the line discipline's buffer that begins
+  List buffers;                      // never without one
+  int64_t held = 0, spare = 0;       // their sizes' sum (mem_used); small ones that were freed
   List read_queue, write_queue;
 };
 
 struct Pty {
-  Tty side[2];       // master, slave
+  Tty side[2];      // master, slave
   Id inode = kNil;  // the slave's
 };
 

@@ -1,8 +1,10 @@
 #include "oracle/ptys.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
@@ -16,9 +18,11 @@
 namespace pollux {
 namespace {
 
-constexpr int64_t kHeld = 4095;        // what a line discipline holds for its readers
-constexpr int64_t kUnthrottle = 128;   // a read that leaves no more notifies the other side
-constexpr int kLooks = 64;             // before it sleeps between two
+constexpr int64_t kHeld = 4095;       // what a line discipline holds for its readers
+constexpr int64_t kUnthrottle = 128;  // a read that leaves no more notifies the other side
+constexpr int kLooks = 64;            // before it sleeps between two
+constexpr int kRounds = 2;            // of a fence: a worker that was begun comes to its end, too
+constexpr rlim_t kNumbers = 1024;     // of which some are free
 constexpr int64_t kPatience = 1'000'000'000;
 
 int64_t Now() {
@@ -47,6 +51,21 @@ int ReadSlot(Call call) {
     case Call::kSendfile:
     case Call::kSendfileAt:
       return 1;
+    default:
+      return -1;
+  }
+}
+
+// The slot of what is written, or -1.
+int WriteSlot(Call call) {
+  switch (call) {
+    case Call::kWrite:
+    case Call::kWritev:
+      return 0;
+    case Call::kSplice:
+      return 1;
+    case Call::kSpliceAt:
+      return 3;
     default:
       return -1;
   }
@@ -139,13 +158,29 @@ void Ptys::Before(const Op& op, bool second) {
     if (Find(second, number).pair != nullptr) WriteNothing(second, number);
     return;
   }
+  if (SplicesTo(op, second)) return WriteNothing(second, op.fd(op.call == Call::kSplice ? 1 : 3).number());
   if (op.call != Call::kRead && op.call != Call::kReadv) return;
   const Place place = Find(second, number);
   if (place.pair == nullptr || place.pair->sent[place.side] <= kHeld) return;
   // Something waits in the buffers, and goes on while the read ends.
   const int64_t n = static_cast<int64_t>(op.arg[2] + (op.call == Call::kReadv ? op.arg[4] : 0));
   const bool reads = (call_(second, SYS_fcntl, number, F_GETFL, 0) & O_ACCMODE) != O_WRONLY;
-  if (reads && n <= kHeld && kHeld - n <= kUnthrottle) WakeOther(place);
+  if (reads && n > kHeld && place.pair->asleep[place.side]) Fence();  // it would go on during the read
+  if (reads && kHeld - n <= kUnthrottle) WakeOther(place);
+}
+
+// Does the splice write to a terminal?
+bool Ptys::SplicesTo(const Op& op, bool second) {
+  const bool at = op.call == Call::kSpliceAt;
+  if (op.call != Call::kSplice && !at) return false;
+  const int from = op.fd(0).number(), to = op.fd(at ? 3 : 1).number();
+  if (op.arg[at ? 6 : 2] == 0 || (op.u32(at ? 7 : 3) & ~kSpliceAll) != 0 || Find(second, to).pair == nullptr)
+    return false;
+  if (at && (op.mem(1).kind() != Memory::kNull || op.mem(4).kind() != Memory::kNull)) return false;
+  const long flags = call_(second, SYS_fcntl, to, F_GETFL, 0);
+  const long source = call_(second, SYS_fcntl, from, F_GETFL, 0);
+  if ((flags & O_APPEND) != 0 || (flags & O_ACCMODE) == O_RDONLY || (source & O_ACCMODE) == O_WRONLY) return false;
+  return call_(second, SYS_fcntl, from, F_GETPIPE_SZ, 0) > 0 && Unread(second, from) > 0;
 }
 
 void Ptys::WakeOther(const Place& place) {
@@ -162,29 +197,55 @@ void Ptys::WakeOther(const Place& place) {
 
 void Ptys::After(const Op& op, long result, bool second) {
   Follow(op, result);
-  if ((op.call == Call::kWrite || op.call == Call::kWritev) && result > 0) {
-    Place place = Find(second, op.fd(0).number());
-    if (place.pair == nullptr) return;
+  const int to = WriteSlot(op.call);
+  Place place;
+  if (to >= 0 && result > 0) place = Find(second, op.fd(static_cast<size_t>(to)).number());
+  if (place.pair != nullptr) {
     place.side ^= 1;
-    place.pair->sent[place.side] += result;
-    return Settle(place);
+    int64_t& sent = place.pair->sent[place.side];
+    const bool full = sent >= kHeld, frees = sent == kHeld;
+    sent += result;
+    place.pair->asleep[place.side] |= full;
+    if (frees) Fence();
+    return full ? void() : Settle(place);
   }
   if ((op.call == Call::kPtsopen || op.call == Call::kReopen) && result >= 0) {
-    if (const Place place = Find(second, static_cast<int>(result)); place.pair != nullptr) Settle(place);
-    return;
+    place = Find(second, static_cast<int>(result));
+    return place.pair != nullptr ? Settle(place) : void();
   }
   const int slot = ReadSlot(op.call);
   if (slot < 0) return;
   const int number = op.fd(static_cast<size_t>(slot)).number();
-  const Place place = Find(second, number);
+  place = Find(second, number);
   if (place.pair == nullptr) return;
   int64_t& sent = place.pair->sent[place.side];
   if (sent > kHeld) {
     sent -= std::max(result, 0l);
+    place.pair->asleep[place.side] = false;
     Settle(place);
   } else if (const int64_t unread = Unread(second, number); unread >= 0) {
     sent = unread;  // a read that faults takes more than it returns
   }
+}
+
+// Until the works that are queued by now have been done: flush_work() of one behind them.
+void Ptys::Fence() {
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit lifted = {std::max<rlim_t>(limit.rlim_cur, kNumbers), limit.rlim_max};
+  if (limit.rlim_cur < kNumbers) setrlimit(RLIMIT_NOFILE, &lifted);
+  const int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0;
+  if (master >= 0) ioctl(master, TIOCSPTLCK, &unlocked);
+  const int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  for (int i = 0; slave >= 0 && i < kRounds; ++i) {
+    char byte = '\n';
+    pollfd p = {slave, POLLIN, 0};
+    if (write(master, &byte, 1) != 1 || poll(&p, 1, -1) != 1 || read(slave, &byte, 1) != 1) break;
+  }
+  deferred_ |= slave < 0;
+  if (slave >= 0) close(slave);
+  if (master >= 0) close(master);
+  if (limit.rlim_cur < kNumbers) setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Until the worker has moved what it can.

@@ -7,6 +7,8 @@
 //    that lets the worker go on and notifies both, if the worker is not too fast.
 //  - After a write FIONREAD on the other side is asked until it shows what must be there by then: everything that was
 //    written and not read, up to what the line discipline holds. poll(2) would wait only where there is nothing yet.
+//  - Where it is full the worker moves nothing, but may free a buffer. Then a second pseudoterminal is written to and
+//    polled, for which the same queue is worked off.
 //
 // FIONREAD excludes the worker (termios_rwsem): what it shows has been notified. Before the first pseudoterminal all of
 // this costs nothing. Needs devpts. Not thread-safe: belongs to the executing thread.
@@ -32,7 +34,8 @@ class Ptys {
   // `word` is memory that both processes have.
   void Use(int* word, Caller call) { word_ = word, call_ = std::move(call); }
 
-  // A new pseudoterminal in raw mode: 0 and the numbers of both sides, or -errno. nullptr in *why, or why there is none.
+  // A new pseudoterminal in raw mode: 0 and the numbers of both sides, or -errno. nullptr in *why, or why there is
+  // none.
   long Open(int flags, int numbers[2], const char** why);
   // Has the trace had one?
   bool active() const { return !numbers_.empty(); }
@@ -52,6 +55,7 @@ class Ptys {
   struct Pair {
     int device;
     std::array<int64_t, 2> sent = {};  // to the master and to the slave, and not read
+    std::array<bool, 2> asleep = {};   // its worker was started, and nobody has waited for it
   };
   struct Place {
     Pair* pair = nullptr;
@@ -63,6 +67,8 @@ class Ptys {
   int64_t Unread(bool second, int number);
   void WriteNothing(bool second, int number) { call_(second, kWrite, number, reinterpret_cast<long>(word_), 0); }
   void WakeOther(const Place& place);
+  bool SplicesTo(const Op& op, bool second);
+  void Fence();
   void Settle(const Place& place);
   static const long kWrite;
 
