@@ -229,7 +229,7 @@ void Model::PtyWrite(const File& file, Memory memory, int64_t n, uint64_t, Outco
     if (fault) break;
     const int64_t took = TtyInsert(to, piece);
     done += took;
-    full = rules_(Rule::kPtyWriteFull, took < piece, id);
+    full = took < piece;
     if (took == 0) break;
   }
   if (rules_(Rule::kPtyWriteWakes, true, id)) Notify(TtyOf(file).write_queue, kOut);
@@ -261,9 +261,7 @@ void Model::PtmRelease(const File& file) {
   TtyOf(file).files = 0;
   slave.other_closed = true;
   if (rules_(Rule::kPtyCloseWakes, true, file.object)) Notify(slave.read_queue, 0), Notify(slave.write_queue, 0);
-  if (rules_(Rule::kPtyHangupWakes, true, file.object)) {
-    Notify(slave.write_queue, kOut), Notify(slave.read_queue, kIn);
-  }
+  Notify(slave.write_queue, kOut), Notify(slave.read_queue, kIn);  // which nobody can tell from the former
   FreePty(file.object);
 }
 
@@ -272,10 +270,9 @@ void Model::PtsRelease(const File& file) {
   // Beside this one the master counts, while it is open.
   const bool last = slave.files + master.files <= 2 && !slave.io_error;
   if (rules_(Rule::kPtySlaveLast, last, file.object)) {
-    slave.io_error = true;
+    slave.io_error = master.other_closed = true;
     if (rules_(Rule::kPtyCloseWakes, true, file.object)) {
       Notify(slave.read_queue, 0), Notify(slave.write_queue, 0);
-      master.other_closed = true;
       Notify(master.read_queue, 0), Notify(master.write_queue, 0);
     }
   }
