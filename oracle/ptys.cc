@@ -155,10 +155,16 @@ int64_t Ptys::Unread(bool second, int number) {
 void Ptys::Before(const Op& op, bool second) {
   const int number = op.fd(0).number();
   if (ReachesWrite(op)) {
-    if (Find(second, number).pair != nullptr) WriteNothing(second, number);
-    return;
+    const Place place = Find(second, number);
+    if (place.pair == nullptr) return;
+    WriteNothing(second, number);
+    return BeforeBytes(place);
   }
-  if (SplicesTo(op, second)) return WriteNothing(second, op.fd(op.call == Call::kSplice ? 1 : 3).number());
+  if (SplicesTo(op, second)) {
+    const int to = op.fd(op.call == Call::kSplice ? 1 : 3).number();
+    WriteNothing(second, to);
+    return BeforeBytes(Find(second, to));
+  }
   if (op.call != Call::kRead && op.call != Call::kReadv) return;
   const Place place = Find(second, number);
   if (place.pair == nullptr || place.pair->sent[place.side] <= kHeld) return;
@@ -203,12 +209,14 @@ void Ptys::After(const Op& op, long result, bool second) {
   if (place.pair != nullptr) {
     place.side ^= 1;
     int64_t& sent = place.pair->sent[place.side];
-    const bool full = sent >= kHeld, frees = sent == kHeld;
+    const bool full = sent >= kHeld;
     sent += result;
     place.pair->asleep[place.side] |= full;
-    if (frees) Fence();
-    return full ? void() : Settle(place);
+    if (!full) Settle(place);
+    if (fenced_) Fence();
   }
+  Unpin();
+  if (place.pair != nullptr) return;
   if ((op.call == Call::kPtsopen || op.call == Call::kReopen) && result >= 0) {
     place = Find(second, static_cast<int>(result));
     return place.pair != nullptr ? Settle(place) : void();
@@ -248,31 +256,52 @@ void Ptys::Fence() {
   if (limit.rlim_cur < kNumbers) setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Until the worker has moved what it can.
-void Ptys::Settle(const Place& place) {
-  const int64_t want = std::min(kHeld, place.pair->sent[place.side]);
+// Where the side is open; number -1: nowhere.
+Ptys::Seat Ptys::Open(const Place& place) {
   for (const bool second : {false, true}) {
     for (const int number : numbers_) {
       const Place at = Find(second, number);
-      if (at.pair != place.pair || at.side != place.side) continue;
-      int64_t until = 0;
-      for (int i = 0; Unread(second, number) != want; ++i) {
-        if (i < kLooks) {
-          sched_yield();
-          continue;
-        }
-        if (until == 0) until = Now() + kPatience;
-        if (Now() > until) {
-          deferred_ = true;
-          return;
-        }
-        usleep(20);
-      }
-      return;
+      if (at.pair == place.pair && at.side == place.side) return {second, number};
     }
   }
-  // Nobody has it open: it is seen when somebody has. But what is on its way with a message may be watched.
-  deferred_ |= travelled_;
+  return {};
+}
+
+// Before bytes go to that side: must a fence follow? Works are done in their order where they were queued on one CPU.
+void Ptys::BeforeBytes(Place to) {
+  to.side ^= 1;
+  fenced_ = to.pair->sent[to.side] == kHeld || Open(to).number < 0;
+  if (!fenced_ || sched_getaffinity(0, sizeof cpus_, &cpus_) != 0) return;
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(static_cast<size_t>(sched_getcpu()), &here);
+  pinned_ = sched_setaffinity(0, sizeof here, &here) == 0;
+}
+
+void Ptys::Unpin() {
+  if (pinned_) sched_setaffinity(0, sizeof cpus_, &cpus_);
+  fenced_ = pinned_ = false;
+}
+
+// Until the worker has moved what it can.
+void Ptys::Settle(const Place& place) {
+  const int64_t want = std::min(kHeld, place.pair->sent[place.side]);
+  const Seat seat = Open(place);
+  // Nobody has it open: what has arrived shows when somebody has. But what travels with a message may be watched.
+  if (seat.number < 0) deferred_ |= travelled_;
+  int64_t until = 0;
+  for (int i = 0; seat.number >= 0 && Unread(seat.second, seat.number) != want; ++i) {
+    if (i < kLooks) {
+      sched_yield();
+      continue;
+    }
+    if (until == 0) until = Now() + kPatience;
+    if (Now() > until) {
+      deferred_ = true;
+      return;
+    }
+    usleep(20);
+  }
 }
 
 }  // namespace pollux

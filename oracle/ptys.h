@@ -7,14 +7,16 @@
 //    that lets the worker go on and notifies both, if the worker is not too fast.
 //  - After a write FIONREAD on the other side is asked until it shows what must be there by then: everything that was
 //    written and not read, up to what the line discipline holds. poll(2) would wait only where there is nothing yet.
-//  - Where it is full the worker moves nothing, but may free a buffer. Then a second pseudoterminal is written to and
-//    polled, for which the same queue is worked off.
+//  - Where it is full the worker moves nothing, but may free a buffer; where nobody has it open nobody can be asked.
+//    Then a second pseudoterminal is written to and polled, from the same CPU: the queue of works is worked off.
 //
 // FIONREAD excludes the worker (termios_rwsem): what it shows has been notified. Before the first pseudoterminal all of
 // this costs nothing. Needs devpts. Not thread-safe: belongs to the executing thread.
 
 #ifndef POLLUX_ORACLE_PTYS_H_
 #define POLLUX_ORACLE_PTYS_H_
+
+#include <sched.h>
 
 #include <array>
 #include <cstddef>
@@ -61,12 +63,19 @@ class Ptys {
     Pair* pair = nullptr;
     size_t side = 0;  // 1: the slave
   };
+  struct Seat {
+    bool second = false;
+    int number = -1;
+  };
   bool Known(int number) const;
   void Follow(const Op& op, long result);
   Place Find(bool second, int number);
   int64_t Unread(bool second, int number);
   void WriteNothing(bool second, int number) { call_(second, kWrite, number, reinterpret_cast<long>(word_), 0); }
   void WakeOther(const Place& place);
+  Seat Open(const Place& place);
+  void BeforeBytes(Place to);
+  void Unpin();
   bool SplicesTo(const Op& op, bool second);
   void Fence();
   void Settle(const Place& place);
@@ -76,7 +85,9 @@ class Ptys {
   Caller call_;
   std::vector<int> numbers_;  // that have been one's, in either process
   std::vector<Pair> pairs_;
-  bool travelled_ = false;  // one went away with a message
+  cpu_set_t cpus_;                        // where it may run otherwise
+  bool fenced_ = false, pinned_ = false;  // the write under way
+  bool travelled_ = false;                // one went away with a message
   bool deferred_ = false;
 };
 
