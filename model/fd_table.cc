@@ -222,6 +222,9 @@ void Model::Fcntl(const Op& op, Outcome* out) {
         return Unmodelled(OpsOf(id).no_fasync, out);
       }
       const bool toggles = ((static_cast<uint32_t>(arg) ^ f.flags) & kOAsync) != 0;
+      if (OpsOf(id).hung_up != nullptr && rules_(Rule::kPtyHungUpAsync, toggles && HungUp(id), id)) {
+        return out->Error(kENOTTY);
+      }
       if (rules_(Rule::kDeviceFuse, toggles && f.type == FileType::kConstant && WhichOf(f) == Which::kFuse, id)) {
         return out->Error(kEPERM);
       }

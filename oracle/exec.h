@@ -177,9 +177,9 @@ class Exec {
   std::string NewFifo() const { return fifos_.Path(); }
   void EndProcesses();
 
-  // Was something that this trace has sent delivered out of turn (Loopback::Deferred, Ptys::Deferred), did somebody else change what it
-  // watches (Announcer::Disturbed), or was a signalfd asked by another task, to which the signals of this thread are
-  // invisible (R4.10.4)?
+  // Was something that this trace has sent delivered out of turn (Loopback::Deferred, Ptys::Deferred), did somebody
+  // else change what it watches (Announcer::Disturbed), or was a signalfd asked by another task, to which the signals
+  // of this thread are invisible (R4.10.4)?
   bool Deferred() {
     return loopback_.Deferred() || ptys_.Deferred() || announcer_.Disturbed() ||
            (signals_.sent() && uring_ != nullptr && uring_->elsewhere());
