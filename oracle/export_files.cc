@@ -212,13 +212,14 @@ static long new_pty(int flags) {
   const int unlocked = 0;
   struct termios raw;
   pair[0] = open("/dev/ptmx", O_RDWR | O_NOCTTY | flags);
-  if (pair[0] < 0) return -errno;
+  if (pair[0] < 0 && errno == EMFILE) return -EMFILE;
+  if (pair[0] < 0) exit(2);
   ioctl(pair[0], TIOCSPTLCK, &unlocked);
   pair[1] = ioctl(pair[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | flags);
   if (pair[1] < 0) {
-    const int error = errno;
+    if (errno != EMFILE) exit(2);
     close(pair[0]);
-    return -error;
+    return -EMFILE;
   }
   if (tcgetattr(pair[1], &raw) != 0) exit(2);
   cfmakeraw(&raw);
