@@ -131,6 +131,7 @@ void InFiles(Generator& g, int32_t ep) {
       }
       g.Register(ep, e, g.Events(FileKind::kEventfd));
       if (r.OneIn(2)) Sleepers(g, ep);
+      if (r.OneIn(6)) g.Emit(ops::IoctlInt(Call::kFionbio, g.Operand(e), 1));
       g.Emit(full ? ops::Read(g.Operand(e), 8) : ops::Write(g.Operand(e), 8, 1 + r.Below(3)));
       break;
     }
@@ -146,6 +147,8 @@ void InFiles(Generator& g, int32_t ep) {
         g.ByThread(full ? ops::Write(g.Operand(write), PipeBytes(&r)) : ops::Read(g.Operand(read), PipeBytes(&r)));
       }
       if (r.OneIn(2)) Sleepers(g, ep);
+      if (r.OneIn(6)) g.Emit(ops::Fcntl(g.Operand(full ? write : read), kFSetfl, kONonblock));
+      if (full && r.OneIn(6)) g.Emit(ops::Fcntl(g.Operand(write), kFSetpipeSz, 4096));
       g.Emit(full ? ops::Read(g.Operand(read), PipeBytes(&r)) : ops::Write(g.Operand(write), PipeBytes(&r)));
       if (r.OneIn(3)) g.Emit(ops::Close(g.Operand(full ? read : write)));
       break;
@@ -154,7 +157,8 @@ void InFiles(Generator& g, int32_t ep) {
       const int32_t a = g.SomeFile(), b = g.SomeFile();
       if (a < 0 || b < 0) return;
       const auto events = [&](int32_t n) { return static_cast<uint16_t>(g.Events(g.shadow().KindAt(n))); };
-      g.ByThread(ops::Poll({{g.Operand(a), events(a)}, {g.Operand(ep), static_cast<uint16_t>(kIn)}, {g.Operand(b), events(b)}}, -1));
+      g.ByThread(ops::Poll(
+          {{g.Operand(a), events(a)}, {g.Operand(ep), static_cast<uint16_t>(kIn)}, {g.Operand(b), events(b)}}, -1));
       if (r.OneIn(3)) g.Emit(ops::Close(g.Operand(a)));
     }
   }

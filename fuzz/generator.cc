@@ -71,7 +71,7 @@ void Generator::NewTaste(bool threads) {
     }
   }
   if (threads) kinds_ |= bit(FileKind::kThreads);
-  if (options_.threads == 0) kinds_ &= ~bit(FileKind::kThreads);
+  if (options_.threads == 0 || shadow_.second()) kinds_ &= ~bit(FileKind::kThreads);
   // What is not possible beside threads (NotBesideThreads in oracle/checker.cc).
   if (Allowed(FileKind::kThreads)) {
     kinds_ &= ~(bit(FileKind::kTcp) | bit(FileKind::kUdp) | bit(FileKind::kProcess) | bit(FileKind::kPidfd) |
@@ -168,7 +168,8 @@ void Generator::Emit(const Op& op) {
   if (ops_->size() >= kMaxTrace) return;
   ops_->push_back(op);
   if (taste_.threads > 0 && random_->Chance(70)) GiveToThread(&ops_->back());
-  if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
+  if (ops_->back().thread == 0 && shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) &&
+      op.call < Call::kFork && random_->OneIn(3)) {
     ops_->back().process = 1;
   }
   shadow_.Apply(ops_->back());

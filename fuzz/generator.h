@@ -23,11 +23,11 @@
 namespace pollux {
 
 struct GeneratorOptions {
-  bool sleeps = true;   // rarely, waits of 1 ms that may expire
-  bool watches = true;  // the quota op
+  bool sleeps = true;    // rarely, waits of 1 ms that may expire
+  bool watches = true;   // the quota op
   uint32_t threads = 6;  // the most threads that a trace has; 0: none has any
   bool model = false;    // a model executes: no type of file costs more time than others
-  uint64_t only = 0;    // bit k: files of kind k are created (FileKind); 0: all kinds
+  uint64_t only = 0;     // bit k: files of kind k are created (FileKind); 0: all kinds
 };
 
 // Longest trace that generator and mutator make.
@@ -63,7 +63,7 @@ class Generator {
 
   int32_t AnyNumber();  // of any open descriptor, -1 if none
   int32_t NumberOf(FileKind kind);
-  int32_t SomeFile();  // something pollable that is no epoll; creates one if there is none
+  int32_t SomeFile();           // something pollable that is no epoll; creates one if there is none
   Fd Operand(int32_t number);   // by name, seldom by number
   Fd Mistaken(int32_t number);  // Operand, or by taste something wrong
   Fd Anything();

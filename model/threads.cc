@@ -1,10 +1,10 @@
 // Threads that are stepped: who sleeps where, who is woken, and in what order the woken ones run.
 //
-// The schedule is that of one CPU with real-time threads of equal priority above the controller, and of a kernel that is
-// not preempted (PREEMPT_NONE): a call runs to its end, then the threads that it woke run in the order in which they
-// were woken, each until it returns or sleeps again. What they wake on their way stands behind them. When the controller
-// lets several files go the woken run between one release and the next (cond_resched() in task_work_run()). An op is
-// over when nothing moves.
+// The schedule is that of one CPU with real-time threads of equal priority above the controller, and of a kernel that
+// is not preempted (PREEMPT_NONE): a call runs to its end, then the threads that it woke run in the order in which they
+// were woken, each until it returns or sleeps again. What they wake on their way stands behind them. When the
+// controller lets several files go the woken run between one release and the next (cond_resched() in task_work_run()).
+// An op is over when nothing moves.
 
 #include <algorithm>
 #include <utility>
@@ -64,6 +64,7 @@ void Model::RunWoken() {
 // The controller would let others run who have been woken.
 void Model::Reschedule() {
   if (came_back_ == nullptr || running_ != 0 || state_.woken.empty()) return;
+  if (!rules_(Rule::kReleaseYields, true)) return;
   // What is left to release is the controller's.
   std::vector<Id> releasing, released;
   releasing.swap(state_.releasing), released.swap(state_.released);
