@@ -127,9 +127,9 @@ void Tame(Op* op) {
       op->arg[0] &= kMemfdKnown;
       return;
     case Call::kIoctl: {
-      // FIONCLEX and FIOCLEX, which every file knows, or a request that none does.
+      // FIONCLEX and FIOCLEX, which every file knows, TCGETS, or a request that none does.
       const uint32_t request = op->u32(1);
-      if (request != 0x5450 && request != 0x5451) op->arg[1] = 0x8a00 | (request & 0x80);
+      if (request != 0x5450 && request != 0x5451 && request != 0x5401) op->arg[1] = 0x8a00 | (request & 0x80);
       return;
     }
     case Call::kFcntl:

@@ -267,8 +267,6 @@ void Exec::Run(const Op& op, Outcome* out) {
     ptys_.Before(op, by_second_);
   }
   const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
-  if (ptys && !died) [[unlikely]]
-    ptys_.After(op, result, by_second_);
   if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
     if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
   }
@@ -277,6 +275,10 @@ void Exec::Run(const Op& op, Outcome* out) {
   }
   out->Clear();
   Collect(op, *call_, result, out);
+  // A number that came with a message is not what the call returned.
+  const bool came = op.call == Call::kRecvfd && out->kind == Outcome::kValues;
+  if (ptys && !died) [[unlikely]]
+    ptys_.After(op, came ? out->value[0] : result, by_second_);
   if (op.call == Call::kTimerfdCreate || !restart_expires_.empty()) FollowTimers(op, result);
   if (blocked || died) [[unlikely]] {
     out->Clear();
