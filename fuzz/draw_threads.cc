@@ -144,9 +144,13 @@ void InFiles(Generator& g, int32_t ep) {
       const uint64_t room = r.OneIn(3) ? 8192 : 4096;
       if (full) g.Emit(ops::Fcntl(g.Operand(write), kFSetpipeSz, static_cast<uint32_t>(room)));
       if (full && r.OneIn(2)) g.Emit(ops::Write(g.Operand(write), room));
-      g.Register(ep, full ? write : read, (full ? kOut : kIn) | (r.OneIn(4) ? kExclusive : 0));
+      const bool its = r.OneIn(3);  // the end at which nobody sleeps
+      const uint32_t odd = r.OneIn(4) ? kExclusive : 0;
+      g.Register(ep, full != its ? write : read, (full != its ? kOut : kIn) | (r.OneIn(2) ? kEt : 0) | odd);
+      if (r.OneIn(2)) g.Wait(ep, 8);
       for (uint32_t i = 1 + r.Below(3); i > 0; --i) {
-        g.ByThread(full ? ops::Write(g.Operand(write), PipeBytes(&r)) : ops::Read(g.Operand(read), PipeBytes(&r)));
+        const uint32_t bytes = r.OneIn(2) ? 1 : PipeBytes(&r);  // small ones: there is enough for several
+        g.ByThread(full ? ops::Write(g.Operand(write), bytes) : ops::Read(g.Operand(read), bytes));
       }
       if (r.OneIn(2)) Sleepers(g, ep);
       if (r.OneIn(6)) g.Emit(ops::Fcntl(g.Operand(full ? write : read), kFSetfl, kONonblock));

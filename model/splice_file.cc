@@ -10,6 +10,7 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
+constexpr char kToTerminal[] = "splice to a terminal: what it does not take goes another way";
 constexpr char kToSocket[] = "splice to a socket: its charge is not modelled";
 constexpr char kWhereBytesLie[] = "splice: slots depend on where the bytes lie";
 
@@ -57,8 +58,13 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   if (rules_(Rule::kSpliceAppend, (f.flags & kOAppend) != 0, file)) return out->Error(kEINVAL);
   if (!OffsetGoes(file, *offset, n, kEINVAL, out)) return;
   if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
-  const bool writes = ops.splice_write != nullptr || ops.socket != nullptr;
+  const bool terminal = ops.splice_takes != nullptr && !HungUp(file);
+  const bool writes = ops.splice_write != nullptr || ops.socket != nullptr || terminal;
   if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL);
+  if (const int64_t bytes = std::min(n, BytesInPipe(in)); terminal && bytes > 0) {
+    n = (this->*ops.splice_takes)(f, bytes, out);
+    if (n <= 0) return;
+  }
   bool freed = false;
   const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
   if (done < 0) return;
@@ -69,7 +75,7 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
 
 // splice_file_to_pipe(): from what has a splice_read operation.
 void Model::FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out) {
-  const auto splice_read = OpsOf(file).splice_read;
+  const auto splice_read = HungUp(file) ? nullptr : OpsOf(file).splice_read;
   if (!SpaceInPipe(into, nonblock, out)) return;
   if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
   if (rules_(Rule::kSpliceNoRead, splice_read == nullptr, file)) return out->Error(kEINVAL);
@@ -173,6 +179,7 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   int64_t* const position = PositionOf(in, offset);
   const int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - *position, 0));
   if (bytes > 0 && writes.socket != nullptr) return Unmodelled(kToSocket, out);
+  if (bytes > 0 && writes.splice_takes != nullptr) return Unmodelled(kToTerminal, out);
   if (bytes > 0 && from.inode == into.inode) return Unmodelled("sendfile: what is read is what was written", out);
   if (rules_(Rule::kSpliceNoWrite, bytes > 0 && writes.splice_write == nullptr, to)) return out->Error(kEINVAL);
   *position += bytes;
