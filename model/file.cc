@@ -151,13 +151,19 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::DeviceWrite,
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
+     .splice_read = &Model::DeviceSpliceRead,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
     {.type = FileType::kOpaque,
      .prefix = "",
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
-    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .doors = false},
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
+    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .unread = &Model::SecretUnread},
     {.type = FileType::kTerminal, .prefix = "device.", .open = &Model::TerminalOpen},
     {.type = FileType::kConstant,
      .prefix = "device.",
@@ -166,7 +172,11 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::DeviceWrite,
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
+     .splice_read = &Model::DeviceSpliceRead,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
     {.type = FileType::kAnnounces,
      .prefix = "proc.",
      .poll = &Model::AnnouncerMask,
@@ -174,7 +184,10 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::DeviceRead,
      .release = &Model::PlainRelease,
      .open = &Model::AnnouncerOpen,
-     .doors = false,
+     .splice_read = &Model::DeviceSpliceRead,
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread,
      .poll_consumes = true},
     {.type = FileType::kNetlink,
      .prefix = "netlink.",
@@ -183,8 +196,8 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::NetlinkRead,
      .write = &Model::NetlinkWrite,
      .release = &Model::NetlinkRelease,
+     .splice_read = &Model::MessageSpliceRead,
      .fasync = true,
-     .doors = false,
      .socket = &kNetlinkOps},
     {.type = FileType::kInotify,
      .prefix = "inotify.",
@@ -572,7 +585,7 @@ void Model::Fionread(Id id, Memory memory, Outcome* out) {
   const int64_t bytes = unread == nullptr ? -1 : (this->*unread)(File(state_.files[id]), out);
   if (out->kind == Outcome::kSkipped) return;
   if (rules_(Rule::kFionreadUnknown, bytes < 0, id)) {
-    return out->Error(OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
+    return out->Error(unread != nullptr && OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
   }
   if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, true) < 1)) return out->Error(kEFAULT);
   out->Value(static_cast<int32_t>(bytes));
@@ -590,7 +603,8 @@ void Model::IoctlInt(const Op& op, Outcome* out) {
   const uint32_t flag = op.call == Call::kFionbio ? kONonblock : kOAsync;
   if (flag == kOAsync) {
     const bool changes = on != ((f.flags & kOAsync) != 0);
-    if (rules_(Rule::kFioasyncNot, changes && !Ops(f.type).fasync, id)) return out->Error(kENOTTY);
+    if (rules_(Rule::kDeviceFuse, changes && WhichOf(f) == Which::kFuse, id)) return out->Error(kEPERM);
+    if (rules_(Rule::kFioasyncNot, changes && !Fasync(f), id)) return out->Error(kENOTTY);
   }
   if (rules_(Rule::kIoctlFlag, on, id)) {
     f.flags |= flag;
