@@ -156,7 +156,11 @@ void Generator::Emit(const Op& op) {
   if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
     ops_->back().process = 1;
   }
-  shadow_.Apply(ops_->back());
+  Op& last = ops_->back();
+  if (Allowed(FileKind::kCaller32) && options_.callers32 && last.process == 0 && Caller32May(op.call)) {
+    last.i386 = random_->OneIn(3);
+  }
+  shadow_.Apply(last);
 }
 
 int32_t Generator::NumberOf(FileKind kind) {

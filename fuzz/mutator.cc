@@ -313,6 +313,8 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
     if (Spec(op.call).args.empty()) continue;
     if (random->OneIn(op.process != 0 ? 8 : 128)) {
       op.process ^= 1;
+    } else if (op.i386 != 0 && random->OneIn(8)) {
+      op.i386 = 0;
     } else if (Polls(op.call)) {
       const uint32_t slots = static_cast<uint32_t>(Spec(op.call).args.size());
       const uint32_t i = random->Below(op.npoll + slots);

@@ -289,6 +289,9 @@ class Model {
   void TcpSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
   void PushPages(Id pipe, int64_t offset, int64_t n);
 
+  // caller32.cc
+  Op FromCaller32(Op op);
+
   // kcmp.cc
   void KcmpFile(const Op& op, Outcome* out);
   void KcmpTfd(const Op& op, Outcome* out);
