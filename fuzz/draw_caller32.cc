@@ -26,14 +26,14 @@ void From32(Generator& g, Op op) {
 // Times whose upper halves do not count, pointers without one, masks and data that use all their bits.
 void Odd(Generator& g, int32_t ep) {
   Random& r = g.random();
-  constexpr int64_t kOdd[] = {int64_t{1} << 32, (int64_t{5} << 32) + 7, int64_t{-1} << 32, 0, 1000000, -1,
-                              (int64_t{1} << 32) + 1000000000};
+  constexpr int64_t kOdd[] = {
+      int64_t{1} << 32, (int64_t{5} << 32) + 7, int64_t{-1} << 32, 0, 1000000, -1, (int64_t{1} << 32) + 1000000000};
   const Memory none = Memory::kNull, kernel = Memory::kKernel;
   const Fd fd = g.Operand(ep);
   switch (r.Below(5)) {
     case 0:
-      return From32(g, ops::Pwait2(fd, 4, Memory(), Memory(), r.OneIn(6) ? -1 : 0, r.Pick(kOdd),
-                                   r.OneIn(3) ? kernel : none, 8));
+      return From32(
+          g, ops::Pwait2(fd, 4, Memory(), Memory(), r.OneIn(6) ? -1 : 0, r.Pick(kOdd), r.OneIn(3) ? kernel : none, 8));
     case 1: {
       Op poll = ops::Ppoll({{fd, kIn}}, Memory(), Memory());
       poll.arg[3] = static_cast<uint64_t>(r.Pick(kOdd));
@@ -45,8 +45,8 @@ void Odd(Generator& g, int32_t ep) {
       return From32(g, select);
     }
     case 3:
-      return From32(g, ops::Pwait(fd, 4, 0, r.OneIn(3) ? kernel : Memory(), r.OneIn(2) ? kernel : Memory(),
-                                  r.OneIn(2) ? 8 : 4));
+      return From32(
+          g, ops::Pwait(fd, 4, 0, r.OneIn(3) ? kernel : Memory(), r.OneIn(2) ? kernel : Memory(), r.OneIn(2) ? 8 : 4));
     default: {
       const int32_t n = g.AnyNumber();
       if (n < 3) return;

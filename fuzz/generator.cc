@@ -153,13 +153,13 @@ void Generator::Extend(Random* random, std::vector<Op>* ops, uint32_t n) {
 void Generator::Emit(const Op& op) {
   if (ops_->size() >= kMaxTrace) return;
   ops_->push_back(op);
-  if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
-    ops_->back().process = 1;
-  }
   Op& last = ops_->back();
-  if (Allowed(FileKind::kCaller32) && options_.callers32 && last.process == 0 && Caller32May(op.call)) {
-    last.i386 = random_->OneIn(3);
+  if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
+    last.process = 1, last.i386 = 0;
+  } else if (Allowed(FileKind::kCaller32) && last.process == 0 && Caller32May(op.call) && random_->OneIn(3)) {
+    last.i386 = 1;
   }
+  if (!options_.callers32) last.i386 = 0;
   shadow_.Apply(last);
 }
 

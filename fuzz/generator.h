@@ -23,10 +23,10 @@
 namespace pollux {
 
 struct GeneratorOptions {
-  bool sleeps = true;   // rarely, waits of 1 ms that may expire
-  bool watches = true;  // the quota op
+  bool sleeps = true;     // rarely, waits of 1 ms that may expire
+  bool watches = true;    // the quota op
   bool callers32 = true;  // calls as 32-bit processes make them
-  uint64_t only = 0;    // bit k: files of kind k are created (FileKind); 0: all kinds
+  uint64_t only = 0;      // bit k: files of kind k are created (FileKind); 0: all kinds
 };
 
 // Longest trace that generator and mutator make.

@@ -45,7 +45,8 @@ const Habits* HabitsOf(FileKind kind);
 
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
     kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kProcessHabits, kDeviceHabits,
-    kAnnouncerHabits, kNetlinkHabits, kInotifyHabits, kRingHabits, kMqueueHabits, kSignalfdHabits, kPidfdHabits, kCaller32Habits;
+    kAnnouncerHabits, kNetlinkHabits, kInotifyHabits, kRingHabits, kMqueueHabits, kSignalfdHabits, kPidfdHabits,
+    kCaller32Habits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -12,14 +12,14 @@
 namespace pollux {
 namespace {
 
-constexpr uint8_t kThread = 0xe0;    // before an op: the thread that makes the call, from T1
-constexpr uint8_t kFar = 0x40;       // operand: a varint says which output
-constexpr uint8_t kNear = kFar - 1;  // mask of "how many outputs ago"
-constexpr uint8_t kSmall = 0x80;     // operand: this and up are literals from -1
+constexpr uint8_t kThread = 0xe0;      // before an op: the thread that makes the call, from T1
+constexpr uint8_t kFar = 0x40;         // operand: a varint says which output
+constexpr uint8_t kNear = kFar - 1;    // mask of "how many outputs ago"
+constexpr uint8_t kSmall = 0x80;       // operand: this and up are literals from -1
 constexpr uint8_t kByCaller32 = 0xfe;  // before a call: it is a 32-bit caller's
-constexpr uint8_t kSecond = 0xff;    // before a call: the second process makes it
-constexpr uint8_t kLarge = 0xff;     // operand: a varint is the literal
-constexpr int kRotate = 5;           // puts ET, ONESHOT, WAKEUP, EXCLUSIVE and URING_WAKE below IN
+constexpr uint8_t kSecond = 0xff;      // before a call: the second process makes it
+constexpr uint8_t kLarge = 0xff;       // operand: a varint is the literal
+constexpr int kRotate = 5;             // puts ET, ONESHOT, WAKEUP, EXCLUSIVE and URING_WAKE below IN
 
 static_assert(kCalls <= kThread);
 
@@ -65,7 +65,8 @@ class Decoder {
     Op& op = ops_.emplace_back();
     op.process = second;
     op.i386 = i386;
-    if (!second && !i386 && *p_ >= kThread && *p_ < kThread + kMaxThreads) op.thread = static_cast<uint8_t>(*p_++ - kThread + 1);
+    if (!second && !i386 && *p_ >= kThread && *p_ < kThread + kMaxThreads)
+      op.thread = static_cast<uint8_t>(*p_++ - kThread + 1);
     const size_t call = *p_++ % kCalls;
     op.call = static_cast<Call>(call);
     if (Polls(op.call)) {

@@ -140,6 +140,8 @@ struct SystemCall {
 long Invoke(const SystemCall& call);
 // The same by int 0x80, with the number of a 32-bit call.
 long InvokeFrom32(const SystemCall& call);
+// That number, i386's; -1 where 32-bit callers do not make the call (bounds.h).
+long Caller32Number(Call call);
 
 class Exec {
  public:
@@ -161,7 +163,8 @@ class Exec {
   // Back to the start of a trace: no descriptor from 3 up, RLIMIT_NOFILE 1024.
   void Reset();
 
-  // Why no 32-bit caller's calls can be made; nullptr if they can. Asked for the first time it makes a child that tries.
+  // Why no 32-bit caller's calls can be made; nullptr if they can. Asked for the first time it makes a child that
+  // tries.
   const char* LacksCaller32() const;
 
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.

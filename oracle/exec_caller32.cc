@@ -49,8 +49,33 @@ namespace {
 
 constexpr long kGetpid = 20;
 
+// Does the kernel know int 0x80? Where it does not, and under filters that know no such calls, it kills.
+bool Answers() {
+  static const bool answers = [] {
+    const pid_t child = static_cast<pid_t>(syscall(SYS_clone, 0, 0, 0, 0, 0));  // nobody hears when it ends
+    if (child == 0) {
+      prctl(PR_SET_DUMPABLE, 0);
+      struct sigaction fault = {};
+      fault.sa_handler = SIG_DFL;
+      sigaction(SIGSEGV, &fault, nullptr);
+      sigaction(SIGSYS, &fault, nullptr);
+      const long call[7] = {kGetpid};
+      _exit(pollux_int80(call) == syscall(SYS_getpid) ? 0 : 1);
+    }
+    int status = 1;
+    while (child > 0 && waitpid(child, &status, __WALL) < 0 && errno == EINTR) {
+    }
+    return child > 0 && status == 0;
+  }();
+  return answers;
+}
+
+#endif
+
+}  // namespace
+
 // arch/x86/entry/syscalls/syscall_32.tbl
-long Number(Call call) {
+long Caller32Number(Call call) {
   switch (call) {
     case Call::kEpollCreate:
       return 254;
@@ -106,31 +131,6 @@ long Number(Call call) {
   }
 }
 
-// Does the kernel know int 0x80? Where it does not, and under filters that know no such calls, it kills.
-bool Answers() {
-  static const bool answers = [] {
-    const pid_t child = static_cast<pid_t>(syscall(SYS_clone, 0, 0, 0, 0, 0));  // nobody hears when it ends
-    if (child == 0) {
-      prctl(PR_SET_DUMPABLE, 0);
-      struct sigaction fault = {};
-      fault.sa_handler = SIG_DFL;
-      sigaction(SIGSEGV, &fault, nullptr);
-      sigaction(SIGSYS, &fault, nullptr);
-      const long call[7] = {kGetpid};
-      _exit(pollux_int80(call) == syscall(SYS_getpid) ? 0 : 1);
-    }
-    int status = 1;
-    while (child > 0 && waitpid(child, &status, __WALL) < 0 && errno == EINTR) {
-    }
-    return child > 0 && status == 0;
-  }();
-  return answers;
-}
-
-#endif
-
-}  // namespace
-
 const char* Exec::LacksCaller32() const {
 #if defined(__x86_64__)
   if (reinterpret_cast<uintptr_t>(map_) + map_size_ > uintptr_t{1} << 32) return "no memory below 4 GiB";
@@ -149,7 +149,7 @@ long InvokeFrom32(const SystemCall& c) {
 
 // What Prepare has made of the op, for a 32-bit caller.
 void Exec::ForCaller32(const Op& op, SystemCall* c) {
-  c->number = Number(op.call);
+  c->number = Caller32Number(op.call);
   const auto half = [](const auto value) { return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(value)); };
   switch (op.call) {
     case Call::kSelect:
