@@ -13,8 +13,8 @@ Op Model::FromCaller32(Op op) {
   const std::span<const ArgSpec> args = Spec(op.call).args;
   for (size_t i = 0; i < args.size(); ++i) {
     // The lower half of the address that the language knows outside the user range is 0.
-    const bool cut = args[i].kind == ArgKind::kMemory && op.mem(i).kind() == Memory::kKernel;
-    if (rules_(Rule::kCaller32Pointer, cut)) op.arg[i] = Memory(Memory::kNull).bits();
+    if (args[i].kind != ArgKind::kMemory) continue;
+    if (rules_(Rule::kCaller32Pointer, op.mem(i).kind() == Memory::kKernel)) op.arg[i] = Memory(Memory::kNull).bits();
   }
   // get_timespec64(): in a struct timespec of 64 bits the upper half of the nanoseconds is padding.
   if (op.call == Call::kEpollPwait2 || op.call == Call::kPpoll) {
