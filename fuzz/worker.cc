@@ -61,6 +61,8 @@ class Worker {
         checker_(&watched_, model_.get()),
         generator_(GeneratorOptions{.sleeps = options.campaign.sleeps,
                                     .callers32 = target_->LacksCaller32() == nullptr,
+                                    .threads = options.campaign.threads,
+                                    .model = options.campaign.target != "native",
                                     .only = KindsOf(options.campaign.only)}),
         mutator_(&generator_),
         random_(options.seed),
