@@ -131,6 +131,7 @@ void InFiles(Generator& g, int32_t ep) {
       }
       g.Register(ep, e, g.Events(FileKind::kEventfd));
       if (r.OneIn(2)) Sleepers(g, ep);
+      if (r.OneIn(6)) g.Emit(ops::IoctlInt(Call::kFionbio, g.Operand(e), 1));
       g.Emit(full ? ops::Read(g.Operand(e), 8) : ops::Write(g.Operand(e), 8, 1 + r.Below(3)));
       break;
     }
@@ -146,6 +147,8 @@ void InFiles(Generator& g, int32_t ep) {
         g.ByThread(full ? ops::Write(g.Operand(write), PipeBytes(&r)) : ops::Read(g.Operand(read), PipeBytes(&r)));
       }
       if (r.OneIn(2)) Sleepers(g, ep);
+      if (r.OneIn(6)) g.Emit(ops::Fcntl(g.Operand(full ? write : read), kFSetfl, kONonblock));
+      if (full && r.OneIn(6)) g.Emit(ops::Fcntl(g.Operand(write), kFSetpipeSz, 4096));
       g.Emit(full ? ops::Read(g.Operand(read), PipeBytes(&r)) : ops::Write(g.Operand(write), PipeBytes(&r)));
       if (r.OneIn(3)) g.Emit(ops::Close(g.Operand(full ? read : write)));
       break;

@@ -71,7 +71,7 @@ void Generator::NewTaste(bool threads) {
     }
   }
   if (threads) kinds_ |= bit(FileKind::kThreads);
-  if (options_.threads == 0) kinds_ &= ~bit(FileKind::kThreads);
+  if (options_.threads == 0 || shadow_.second()) kinds_ &= ~bit(FileKind::kThreads);
   // What is not possible beside threads (NotBesideThreads in oracle/checker.cc).
   if (Allowed(FileKind::kThreads)) {
     kinds_ &= ~(bit(FileKind::kTcp) | bit(FileKind::kUdp) | bit(FileKind::kProcess) | bit(FileKind::kPidfd) |
@@ -169,7 +169,8 @@ void Generator::Emit(const Op& op) {
   ops_->push_back(op);
   Op& last = ops_->back();
   if (taste_.threads > 0 && random_->Chance(70)) GiveToThread(&last);
-  if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
+  if (last.thread == 0 && shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork &&
+      random_->OneIn(3)) {
     last.process = 1, last.i386 = 0;
   } else if (Allowed(FileKind::kCaller32) && (last.process | last.thread) == 0 && Caller32May(op.call) &&
              random_->OneIn(3)) {

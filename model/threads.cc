@@ -64,6 +64,7 @@ void Model::RunWoken() {
 // The controller would let others run who have been woken.
 void Model::Reschedule() {
   if (came_back_ == nullptr || running_ != 0 || state_.woken.empty()) return;
+  if (!rules_(Rule::kReleaseYields, true)) return;
   // What is left to release is the controller's.
   std::vector<Id> releasing, released;
   releasing.swap(state_.releasing), released.swap(state_.released);

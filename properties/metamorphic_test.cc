@@ -8,6 +8,7 @@
 #include <set>
 
 #include "fuzz/ops.h"
+#include "oracle/bounds.h"
 #include "properties/laws.h"
 
 namespace pollux {
@@ -79,9 +80,13 @@ RC_GTEST_PROP(Metamorphic, EveryWaitAndEveryCtlDoesTheSame, (const Drawn& drawn)
   for (Op& op : plain) {
     if (IsWait(op.call)) op = ops::Wait(op.fd(0), op.num(2), 0, op.mem(1));
     if (op.call == Call::kUringEpollCtl) op.call = Call::kEpollCtl;
+    if (op.call == Call::kEpollCtl) op.i386 = 0;
   }
   for (const Side& side : Sides()) {
-    const bool waits = !side.target->Lacks(Call::kUringEpollWait), ctls = !side.target->Lacks(Call::kUringEpollCtl);
+    // There is no io_uring beside threads.
+    const bool rings_too = std::none_of(plain.begin(), plain.end(), [](const Op& op) { return op.thread != 0; });
+    const bool waits = rings_too && !side.target->Lacks(Call::kUringEpollWait);
+    const bool ctls = rings_too && !side.target->Lacks(Call::kUringEpollCtl);
     std::vector<Op> other = plain;
     for (size_t i = 0; i < other.size(); ++i) {
       Op& op = other[i];
@@ -90,6 +95,8 @@ RC_GTEST_PROP(Metamorphic, EveryWaitAndEveryCtlDoesTheSame, (const Drawn& drawn)
       const Fd ep = op.fd(0);
       const int32_t max = op.num(2);
       const Memory buffer = op.mem(1), none = Memory::kNull;
+      const bool immediate = op.num(3) == 0;
+      if (!immediate) continue;
       switch (ways >> 2 * (i % 32) & 3) {
         case 1:
           op = ops::Pwait(ep, max, 0, buffer, none, 8);
@@ -224,6 +231,27 @@ RC_GTEST_PROP(Metamorphic, SelectAndPpollSayWhatPollSays, (const Drawn& drawn)) 
   }
 }
 
+// To a 32-bit caller everything is the same, but for pointers that it cannot have and times of more bits.
+RC_GTEST_PROP(Metamorphic, CallersOf32BitsSeeTheSame, (const Drawn& drawn)) {
+  std::vector<Op> plain = drawn.ops, other;
+  for (Op& op : plain) op.i386 = 0;
+  other = plain;
+  for (Op& op : other) {
+    const std::span<const ArgSpec> args = Spec(op.call).args;
+    bool same = Caller32May(op.call) && op.thread == 0;
+    for (size_t i = 0; i < args.size(); ++i) {
+      if (args[i].kind == ArgKind::kMemory && op.mem(i).kind() == Memory::kKernel) same = false;
+      if (args[i].kind == ArgKind::kInt64 && op.arg[i] > INT32_MAX) same = false;
+    }
+    op.i386 = same;
+  }
+  for (const Side& side : Sides()) {
+    if (side.target->LacksCaller32() != nullptr) continue;
+    const std::vector<Outcome> a = Play(side, plain), b = Play(side, other);
+    SAME(a == b, side, plain, a, other, b);
+  }
+}
+
 // What is read into two segments is what would have been read into one, but of perf events, which are read twice.
 RC_GTEST_PROP(Metamorphic, TwoSegmentsAreReadAsOne, (const Drawn& drawn)) {
   std::vector<OpenFile> open = Open(drawn.ops, false);
@@ -317,6 +345,11 @@ RC_GTEST_PROP(Metamorphic, DataIsOpaque, (const Drawn& drawn)) {
     const std::vector<Outcome> b = Play(side, renamed);
     for (size_t i = 0; i < a.size(); ++i) {
       const Call call = drawn.ops[i].call;
+      for (Completion& c : a[i].completions) {
+        for (Record& r : c.outcome.records) {
+          if (IsWait(c.call)) r.data = rename(r.data);
+        }
+      }
       if (!IsWait(call) && call != Call::kFdinfo) continue;
       for (Record& r : a[i].records) r.data = rename(r.data);
       if (call == Call::kFdinfo) {  // sorted by number and data
