@@ -47,7 +47,6 @@ constexpr Era kEras[] = {
     {Quirk::kTimerfdReadFaults, 0, R(6, 10)},
     {Quirk::kPidfdNoHup, 0, R(6, 9)},
     {Quirk::kPidfdExitKey, 0, R(6, 9)},
-    {Quirk::kDyingPolled, 0, R(5, 15)},
     {Quirk::kNoParams, 0, R(6, 9)},
     {Quirk::kScanNotifiesUpward, 0, R(5, 5)},
     {Quirk::kNoPwait2, 0, R(5, 11)},
