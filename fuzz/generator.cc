@@ -75,7 +75,7 @@ void Generator::NewTaste(bool threads) {
   // What is not possible beside threads (NotBesideThreads in oracle/checker.cc).
   if (Allowed(FileKind::kThreads)) {
     kinds_ &= ~(bit(FileKind::kTcp) | bit(FileKind::kUdp) | bit(FileKind::kProcess) | bit(FileKind::kPidfd) |
-                bit(FileKind::kSignalfd) | bit(FileKind::kRing));
+                bit(FileKind::kSignalfd) | bit(FileKind::kRing) | bit(FileKind::kPtm) | bit(FileKind::kPts));
   }
   const std::vector<TypeScene>& scenes = TypeScenes();
   const uint32_t acts = kActCount + static_cast<uint32_t>(scenes.size());

@@ -39,6 +39,12 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
       case Call::kEventfd:
         k[0] = FileKind::kEventfd;
         break;
+      case Call::kOpenpty:
+        k = {FileKind::kPtm, FileKind::kPts};
+        break;
+      case Call::kPtsopen:
+        k[0] = FileKind::kPts;
+        break;
       case Call::kSocketpair:
         k[0] = op.num(0) == kSockStream  ? FileKind::kStream
                : op.num(0) == kSockDgram ? FileKind::kDgram

@@ -42,6 +42,8 @@ enum class FileKind : uint8_t {
   kMqueue,
   kSignalfd,
   kPidfd,
+  kPtm,
+  kPts,
   kRefused,
   kNone,  // not open
 };

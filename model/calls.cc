@@ -446,6 +446,8 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kPidfdOpen, "pidfd_open", Yields::kDescriptor, kPidfdOpenArgs},
       {Call::kExitChild, "exit_child", Yields::kValue, kFdArgs},
       {Call::kReap, "reap", Yields::kOption, kFdArgs},
+      {Call::kOpenpty, "openpty", Yields::kTwo, kPipe2Args},
+      {Call::kPtsopen, "ptsopen", Yields::kDescriptor, kReopenArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

@@ -6,6 +6,9 @@
 namespace pollux {
 namespace {
 
+// It makes who sets it the owner.
+constexpr const char* kSigio = "O_ASYNC of a terminal sends SIGIO";
+
 void NoModel(Outcome* out) { out->Clear(), out->kind = Outcome::kSkipped, out->note = "no model of this yet"; }
 
 }  // namespace
@@ -237,7 +240,37 @@ const Model::FileOps Model::kFileOps[] = {
      .poll = &Model::PidfdMask,
      .wait = &Model::PidfdWait,
      .positions = true},
+    {.type = FileType::kPtm,
+     .prefix = "pty.",
+     .poll = &Model::PtyMask,
+     .wait = &Model::PtyWait,
+     .read = &Model::PtyRead,
+     .write = &Model::PtyWrite,
+     .release = &Model::PtmRelease,
+     .open = &Model::PtmOpen,
+     .splice_read = &Model::PtySpliceRead,
+     .splice_takes = &Model::PtySpliceTakes,
+     .unread = &Model::PtyUnread,
+     .no_fasync = kSigio},
+    {.type = FileType::kPts,
+     .prefix = "pty.",
+     .poll = &Model::PtyMask,
+     .wait = &Model::PtyWait,
+     .read = &Model::PtyRead,
+     .write = &Model::PtyWrite,
+     .release = &Model::PtsRelease,
+     .open = &Model::PtsOpen,
+     .splice_read = &Model::PtySpliceRead,
+     .splice_takes = &Model::PtySpliceTakes,
+     .unread = &Model::PtyUnread,
+     .hung_up = &Model::PtyHungUp,
+     .no_fasync = kSigio},
 };
+
+bool Model::HungUp(Id file) const {
+  const auto hung_up = OpsOf(file).hung_up;
+  return hung_up != nullptr && (this->*hung_up)(state_.files[file]);
+}
 
 Queues Model::QueuesOf(Id file) {
   Queues queues = {};
@@ -556,12 +589,16 @@ void Model::Ioctl(const Op& op, Outcome* out) {
     At(fd).cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
     return out->Value(0);
   }
+  const bool terminal = state_.files[id].type == FileType::kPtm || state_.files[id].type == FileType::kPts;
+  constexpr uint32_t kTcgets = 0x5401;  // without a place for the answer
+  if (terminal && rules_(Rule::kPtyTcgets, request == kTcgets && !HungUp(id), id)) return out->Error(kEFAULT);
   out->Error(NoIoctl(id));
 }
 
 Errno Model::NoIoctl(Id file) {
   const File& f = state_.files[file];
   const Which which = WhichOf(f);
+  if (OpsOf(file).hung_up != nullptr && rules_(Rule::kPtyHungUpIoctl, HungUp(file), file)) return kEIO;
   if (rules_(Rule::kDeviceTun, which == Which::kTun, file)) return kEBADFD;
   // Before 6.9 an epoll had no ioctl at all.
   const bool none = Has(Quirk::kNoParams) && f.type == FileType::kEpoll;
@@ -602,6 +639,7 @@ void Model::IoctlInt(const Op& op, Outcome* out) {
   const bool on = op.num(2) != 0;
   const uint32_t flag = op.call == Call::kFionbio ? kONonblock : kOAsync;
   if (flag == kOAsync) {
+    if (Ops(f.type).no_fasync != nullptr && !HungUp(id)) return Unmodelled(Ops(f.type).no_fasync, out);
     const bool changes = on != ((f.flags & kOAsync) != 0);
     if (rules_(Rule::kDeviceFuse, changes && WhichOf(f) == Which::kFuse, id)) return out->Error(kEPERM);
     if (rules_(Rule::kFioasyncNot, changes && !Fasync(f), id)) return out->Error(kENOTTY);

@@ -143,6 +143,10 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Reap(op, out);
     case Call::kMqOpen:
       return MqOpen(op, out);
+    case Call::kOpenpty:
+      return Openpty(op, out);
+    case Call::kPtsopen:
+      return Ptsopen(op, out);
     case Call::kMqSend:
     case Call::kMqReceive:
     case Call::kMqGetattr:

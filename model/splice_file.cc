@@ -10,6 +10,7 @@ namespace pollux {
 namespace {
 
 constexpr int64_t kPage = 4096;
+constexpr char kToTerminal[] = "splice to a terminal: what it does not take goes another way";
 constexpr char kToSocket[] = "splice to a socket: its charge is not modelled";
 constexpr char kWhereBytesLie[] = "splice: slots depend on where the bytes lie";
 
@@ -58,6 +59,11 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   if (!OffsetGoes(file, *offset, n, kEINVAL, out)) return;
   if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
   if (!SpliceWriteGoes(file, out)) return;
+  const bool terminal = ops.splice_takes != nullptr && !HungUp(file);
+  if (const int64_t bytes = std::min(n, BytesInPipe(in)); terminal && bytes > 0) {
+    n = (this->*ops.splice_takes)(f, bytes, out);
+    if (n <= 0) return;
+  }
   bool freed = false;
   const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
   if (done < 0) return;
@@ -69,7 +75,9 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
 // Is there an operation, and does it take bytes?
 bool Model::SpliceWriteGoes(Id file, Outcome* out) {
   const File& f = state_.files[file];
-  const bool writes = SplicesTo(f) || Ops(f.type).socket != nullptr;
+  const FileOps& ops = Ops(f.type);
+  const bool terminal = ops.splice_takes != nullptr && !HungUp(file);
+  const bool writes = SplicesTo(f) || ops.socket != nullptr || terminal;
   if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL), false;
   if (rules_(Rule::kDeviceFuse, WhichOf(f) == Which::kFuse, file)) return out->Error(kEPERM), false;
   return true;
@@ -77,10 +85,11 @@ bool Model::SpliceWriteGoes(Id file, Outcome* out) {
 
 // splice_file_to_pipe(): from what has a splice_read operation.
 void Model::FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out) {
-  const auto splice_read = OpsOf(file).splice_read;
+  const auto splice_read = HungUp(file) ? nullptr : OpsOf(file).splice_read;
   if (!SpaceInPipe(into, nonblock, out)) return;
   if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
-  if (rules_(Rule::kSpliceNoRead, !SplicesFrom(state_.files[file]), file)) return out->Error(kEINVAL);
+  const bool none = splice_read == nullptr || !SplicesFrom(state_.files[file]);
+  if (rules_(Rule::kSpliceNoRead, none, file)) return out->Error(kEINVAL);
   if (splice_read == nullptr || n == 0) return out->Value(0);
   const int64_t most = std::min(n, Unused(state_.pipes[into]) * kPage);
   (this->*splice_read)(File(state_.files[file]), PositionOf(file, offset), into, most, out);
@@ -183,6 +192,7 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - *position, 0));
   if (!memfd && !DeviceHolds(from, *position, n, &bytes)) return Unmodelled("sendfile: what a file holds", out);
   if (bytes > 0 && writes.socket != nullptr) return Unmodelled(kToSocket, out);
+  if (bytes > 0 && writes.splice_takes != nullptr) return Unmodelled(kToTerminal, out);
   if (bytes > 0 && from.inode == into.inode) return Unmodelled("sendfile: what is read is what was written", out);
   if (bytes > 0 && !SpliceWriteGoes(to, out)) return;
   if (moves) *position += bytes;

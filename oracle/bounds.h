@@ -39,6 +39,7 @@ constexpr bool SecondMay(Call call) {
     case Call::kRingPush:
     case Call::kRingReap:
     case Call::kMqOpen:
+    case Call::kOpenpty:
     case Call::kSignalfd4:
     case Call::kSignals:
     case Call::kRaise:

@@ -46,6 +46,7 @@
 #include "oracle/message_queues.h"
 #include "oracle/named_files.h"
 #include "oracle/numbers.h"
+#include "oracle/ptys.h"
 #include "oracle/second_process.h"
 #include "oracle/signals.h"
 #include "oracle/unmapper.h"
@@ -185,11 +186,11 @@ class Exec {
   std::string NewFifo() const { return fifos_.Path(); }
   void EndProcesses();
 
-  // Was something that this trace has sent delivered out of turn (Loopback::Deferred), did somebody else change what it
-  // watches (Announcer::Disturbed), or was a signalfd asked by another task, to which the signals of this thread are
-  // invisible (R4.10.4)?
+  // Was something that this trace has sent delivered out of turn (Loopback::Deferred, Ptys::Deferred), did somebody
+  // else change what it watches (Announcer::Disturbed), or was a signalfd asked by another task, to which the signals
+  // of this thread are invisible (R4.10.4)?
   bool Deferred() {
-    return loopback_.Deferred() || announcer_.Disturbed() ||
+    return loopback_.Deferred() || ptys_.Deferred() || announcer_.Disturbed() ||
            (signals_.sent() && uring_ != nullptr && uring_->elsewhere());
   }
 
@@ -213,6 +214,7 @@ class Exec {
   long InvokeMarked(const SystemCall& call, bool interruptible, bool* blocked, bool* died);
   void RunProcess(const Op& op, Outcome* out);
   void RunRing(const Op& op, Outcome* out);
+  void RunOpenpty(const Op& op, Outcome* out);
   void RunSpecial(const Op& op, Outcome* out);
   bool LetsThrough(const Op& op) const;
   long PidOf(int pidfd);
@@ -267,6 +269,7 @@ class Exec {
   bool lost_timers_ = false;           // one may have come with a message: under an unknown number
   FifoRoom fifos_;
   MessageQueues queues_;
+  Ptys ptys_;
   Signals signals_;
   Children children_;
   Loopback loopback_;

@@ -355,7 +355,7 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       return set(SYS_fchmod, fd, op.u32(1));
     case Call::kReopen:
       ThreadPath(c->path, "/proc/thread-self/fd/", static_cast<int>(fd));
-      return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
+      return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)) | O_NOCTTY);
     case Call::kSignalfd4:
       c->sigmask = Sigset(op.u32(2));
       return set(SYS_signalfd4, fd, address(StructAt(op.mem(1), &c->sigmask, sizeof c->sigmask, 0)), sizeof c->sigmask,
@@ -389,6 +389,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       c->queue.attributes = {};
       c->queue.attributes.mq_flags = op.u32(1);
       return set(SYS_mq_getsetattr, fd, address(&c->queue.attributes), 0);
+    case Call::kPtsopen:
+      return set(SYS_ioctl, fd, TIOCGPTPEER, static_cast<long>(op.u32(1) | O_NOCTTY));
     case Call::kMemfdSecret:
       return set(kMemfdSecret, op.u32(0));
     case Call::kFdinfo:
@@ -397,6 +399,7 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kRingPush:
     case Call::kRingReap:
     case Call::kMqOpen:
+    case Call::kOpenpty:
     case Call::kChild:
     case Call::kPidfdOpen:
     case Call::kExitChild:

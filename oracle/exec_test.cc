@@ -400,6 +400,25 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_LT(value(Call::kMemfdSecret, {kONonblock}), 0);
     EXPECT_EQ(value(Call::kNlRequest, {N(3), static_cast<uint64_t>(Request::kNothing)}), -kENOTSOCK);
     EXPECT_EQ(value(Call::kChange, {static_cast<uint64_t>(Which::kMounts)}), 0);
+    seen.insert(Call::kOpenpty);
+    const Outcome sides = Do(exec, Call::kOpenpty, {kONonblock});
+    if (sides.kind == Outcome::kValues) {
+      const uint64_t m = N(static_cast<int32_t>(sides.value[0])), s = N(static_cast<int32_t>(sides.value[1]));
+      EXPECT_EQ(value(Call::kWrite, {m, kGood, 5}), 5);
+      EXPECT_EQ(value(Call::kRead, {s, kGood, 9}), 5);
+      EXPECT_EQ(value(Call::kWrite, {m, kGood, 4095}), 4095);
+      EXPECT_EQ(value(Call::kWrite, {m, kGood, 4000}), 4000);
+      EXPECT_EQ(value(Call::kRead, {s, kGood, 8192}), 4095);
+      EXPECT_EQ(value(Call::kFionread, {s, kGood}), 4000);
+      const int64_t again = value(Call::kPtsopen, {m, kORdwr});
+      EXPECT_GT(again, 0);
+      Do(exec, Call::kClose, {N(static_cast<int32_t>(again))});
+      Do(exec, Call::kClose, {s});
+      EXPECT_EQ(value(Call::kRead, {m, kGood, 9}), -kEIO);
+      Do(exec, Call::kClose, {m});
+    } else {
+      seen.insert(Call::kPtsopen);
+    }
     seen.insert(Call::kMqOpen);
     Outcome queue = Do(exec, Call::kMqOpen, {kORdwr | kONonblock, 2, 8});
     if (queue.kind == Outcome::kValues) {

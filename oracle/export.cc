@@ -52,6 +52,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 )";
@@ -212,6 +213,40 @@ bool Expired(const Model& model, const Op& op) {
   return file.type == FileType::kTimerfd && model.state().timerfds[file.object].expired;
 }
 
+// Of a pseudoterminal's sides that are open in the caller's table, those that have got or lost bytes: by number.
+std::string Arrivals(const State& s, const Op& op, std::vector<int64_t>* before) {
+  std::string text;
+  std::vector<int64_t> now(s.ptys.size() * 2);
+  const std::vector<Descriptor>& fds = op.process == 0 ? s.fds : s.other.fds;
+  for (Id pty = 1; pty < s.ptys.size(); ++pty) {
+    for (size_t side = 0; side < 2; ++side) {
+      const int64_t unread = now[pty * 2 + side] = s.ptys[pty].side[side].unread;
+      if (pty * 2 < before->size() && (*before)[pty * 2 + side] == unread) continue;
+      for (size_t n = 3; n < fds.size(); ++n) {
+        const File& f = s.files[fds[n].file];
+        if (f.type != (side == 0 ? FileType::kPtm : FileType::kPts) || f.object != pty) continue;
+        text += "  arrives(" + Number(static_cast<int64_t>(n)) + ", " + Number(unread) + ");\n";
+        break;
+      }
+    }
+  }
+  *before = std::move(now);
+  return text;
+}
+
+// Does the op write to a terminal? Then its number, else -1.
+int32_t Terminal(const Model& model, const Op& op, const Outcome& outcome) {
+  if (outcome.kind != Outcome::kValues || outcome.value[0] <= 0) return -1;
+  const bool writes = op.call == Call::kWrite || op.call == Call::kWritev;
+  if (!writes && op.call != Call::kSplice && op.call != Call::kSpliceAt) return -1;
+  const int32_t fd = op.num(writes ? 0 : op.call == Call::kSplice ? 1 : 3);
+  const State& s = model.state();
+  const std::vector<Descriptor>& fds = op.process == 0 ? s.fds : s.other.fds;
+  if (fd < 0 || static_cast<size_t>(fd) >= fds.size()) return -1;
+  const FileType type = s.files[fds[static_cast<size_t>(fd)].file].type;
+  return type == FileType::kPtm || type == FileType::kPts ? fd : -1;
+}
+
 std::string Quoted(std::string_view s) {
   std::string quoted = "\"";
   for (const char c : s) {
@@ -246,6 +281,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   bool inet = false, signals = false, i386 = false;
   const bool two = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
   size_t steps = 0;
+  std::vector<int64_t> arrived;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
     const Op op = bindings.Resolve(trace.ops[i]);
     const bool second = model->state().second;
@@ -263,6 +299,10 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
       inet |= op.call == Call::kSocket && op.num(0) == kAfInet;
       if (inet && Loopback::Sends(op.call)) statements[i] += "  settle();\n";
+      if (const int32_t fd = Terminal(*model, op, outcomes[i]); fd >= 0) {
+        statements[i] = "  write_nothing(" + Number(fd) + ");\n" + statements[i];
+      }
+      if (model->state().ptys.size() > 1) statements[i] += Arrivals(model->state(), op, &arrived);
       if (Expired(*model, op)) statements[i] += "  expires(" + Number(op.num(0)) + ");\n";
     }
     if (outcomes[i].kind != Outcome::kSkipped &&

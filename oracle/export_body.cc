@@ -84,6 +84,8 @@ class Body {
       case Call::kMqOpen:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", new_queue(" + Int(0) + ", " + Int(1) + ", " +
                Int(2) + "));\n";
+      case Call::kOpenpty:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", new_pty(" + Int(0) + "));\n" + After();
       case Call::kSelect:
         return Select();
       default:
@@ -425,7 +427,9 @@ class Body {
       case Call::kFchmod:
         return "SYS_fchmod, " + Fd(0) + ", " + Int(1);
       case Call::kReopen:
-        return "SYS_openat, AT_FDCWD, fd_path(" + Fd(0) + "), " + Int(1);
+        return "SYS_openat, AT_FDCWD, fd_path(" + Fd(0) + "), " + Int(1) + " | O_NOCTTY";
+      case Call::kPtsopen:
+        return "SYS_ioctl, " + Fd(0) + ", TIOCGPTPEER, (long)(" + Int(1) + " | O_NOCTTY)";
       case Call::kPrlimit:
         return "SYS_prlimit64, 0, RLIMIT_NOFILE, limit(" + std::to_string(op_.u32(0)) + "), NULL";
       case Call::kSocket:

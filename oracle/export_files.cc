@@ -218,6 +218,43 @@ static long fifo(int flags) {
 }
 )",
      ""},
+    {"new_pty", R"(
+/* A pseudoterminal in raw mode. */
+static long new_pty(int flags) {
+  const int unlocked = 0;
+  struct termios raw;
+  pair[0] = open("/dev/ptmx", O_RDWR | O_NOCTTY | flags);
+  if (pair[0] < 0 && errno == EMFILE) return -EMFILE;
+  if (pair[0] < 0) exit(2);
+  ioctl(pair[0], TIOCSPTLCK, &unlocked);
+  pair[1] = ioctl(pair[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | flags);
+  if (pair[1] < 0) {
+    if (errno != EMFILE) exit(2);
+    close(pair[0]);
+    return -EMFILE;
+  }
+  if (tcgetattr(pair[1], &raw) != 0) exit(2);
+  cfmakeraw(&raw);
+  tcsetattr(pair[1], TCSANOW, &raw);
+  return 0;
+}
+)",
+     ""},
+    {"write_nothing", R"(
+/* Notifies who waits to write, which the write that follows does at its end: so this comes first. */
+static void write_nothing(int fd) {
+  if (write(fd, "", 0) < 0) exit(2);
+}
+)",
+     ""},
+    {"arrives", R"(
+/* What was written to a terminal gets there through a worker of the kernel. */
+static void arrives(int fd, int bytes) {
+  int unread = -1;
+  for (int i = 0; i < 100000 && ioctl(fd, FIONREAD, &unread) == 0 && unread != bytes; ++i) usleep(10);
+}
+)",
+     ""},
     {"MAKES", R"(
 #define MAKES(index, want, made) \
   do {                           \
