@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "model/text.h"
@@ -177,6 +178,22 @@ std::string Needed(const std::string& text, ExportAs as) {
   return needed;
 }
 
+// All that calls point to below 4 GiB, and calls that tell by their number how they are made.
+void ForCallers32(std::string* functions) {
+  constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
+      {"MAP_PRIVATE | MAP_ANONYMOUS", "MAP_PRIVATE | MAP_32BIT | MAP_ANONYMOUS"},
+      {"(void *)(1L << 44)", "NULL"},
+      {"result_of(syscall(__VA_ARGS__))\n",
+       "result_of(MAKE(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0))\n"
+       "#define MAKE(number, a, b, c, d, e, f, ...) \\\n"
+       "  make(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))\n"}};
+  for (const auto& [from, to] : kChanges) {
+    for (size_t at = 0; (at = functions->find(from, at)) != std::string::npos; at += to.size()) {
+      functions->replace(at, from.size(), to);
+    }
+  }
+}
+
 // An op of two processes as one of their steps; nothing where the language itself answers.
 std::string Step(const Op& op, const Outcome& outcome, const std::string& statements, bool second, size_t* steps) {
   const bool process = op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve;
@@ -317,7 +334,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::string body;
   model->Reset();
   std::vector<std::string> statements(trace.ops.size());
-  bool inet = false, signals = false;
+  bool inet = false, signals = false, i386 = false;
   uint32_t threads = 0;  // a bit each
   for (const Op& op : trace.ops) threads |= op.thread == 0 ? 0 : 1u << op.thread;
   std::vector<Op> resolved(trace.ops.size());
@@ -342,6 +359,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       statements[i] = "  by_thread(" + std::to_string(op.thread) + ", step_" + std::to_string(i) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Statements(op, outcomes[i], i);
+      i386 |= op.i386 != 0;
       signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
       inet |= op.call == Call::kSocket && op.num(0) == kAfInet;
       if (inet && Loopback::Sends(op.call)) statements[i] += "  settle();\n";
@@ -384,16 +402,24 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   table += lines.empty() ? "    \"\",\n};\n" : "};\n";
 
   const bool c = as == ExportAs::kC;
-  if (two && !c) code = "", body = "  GTEST_SKIP() << \"two processes are for a program of its own\";\n";
+  // A thread's own memory is where 32-bit callers can point to if the whole trace runs on a thread that was made for
+  // it.
+  const bool low = i386 && threads != 0;
+  if (!c && (two || low)) {
+    const char* what = two ? "two processes" : "threads beside 32-bit callers";
+    code = "", body = "  GTEST_SKIP() << \"" + std::string(what) + " are for a program of its own\";\n";
+    thread_steps = "", threads = 0, i386 = false;
+  }
   const bool changes = Mentions(code, "change_mounts") || Mentions(code, "change_domainname");
   if (threads != 0) {
-    code += "start_threads end_threads";
+    code += low ? "start_threads end_threads run_low" : "start_threads end_threads";
     body = std::string(c ? "  alarm(30);\n" : "") + "  start_threads(" + Threads(threads) + ");\n" + body +
            "\n  end_threads();\n";
   }
   std::string functions = Needed(code + (c ? " RUN" : "") + (two && c ? " my_turn" : "") +
                                      (changes ? " own_namespaces " : "") + (signals ? " own_signals " : ""),
                                  as);
+  if (i386) ForCallers32(&functions);
   const std::string_view own = threads == 0 ? "" : c ? "_Thread_local " : "thread_local ";
   functions = Replaced(Replaced(functions, "OWN ", own), "GUILTY", threads == 0 ? "1" : "guilty()");
   const bool arena = Mentions(functions + code, "arena"), ring = Mentions(code, "RUN_URING"),
@@ -401,6 +427,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::string program =
       "/* " + std::string(name) + ": what " + model->profile().name +
       (c ? " does. Exit status 0: so does this system; 1: it does not; 2: no verdict.\n" : " does.\n") +
+      (i386 ? " * Compile and link with -no-pie, for x86-64.\n" : "") +
       (threads != 0 ? " * It has threads: compile with -pthread.\n" : "") + " * Written by pollux export. */\n";
   if (!c) program += "#include <gtest/gtest.h>\n\n#include <thread>\n";
   program.append(kIncludes);
@@ -421,17 +448,23 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
           "    share();\n  }\n";
       body += "\n  finish(" + std::to_string(steps) + ");\n";
     } else {
-      program += "\nint main(void) {\n  start();\n";
+      program += low ? "\nstatic void *trace(void *unused) {\n  (void)unused;\n" : "\nint main(void) {\n  start();\n";
     }
+    if (i386 && !low) program += "  if (!has_i386()) return 2;\n";
     if (signals) program += "  own_signals();\n";
     if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";
-    program += body + "\n  return 0;\n}\n";
+    program += body;
+    if (low) {
+      program += "\n  return NULL;\n}\n\nint main(void) {\n  start();\n  if (!has_i386()) return 2;\n  run_low(trace);";
+    }
+    program += "\n  return 0;\n}\n";
   } else {
     program.append(kStartGtest);
     program += "\nTEST(Pollux, " + TestName(name) + ") {\n";
+    if (i386) program += "  if (!has_i386()) GTEST_SKIP();\n";
     if (signals) program += "  own_signals();\n";  // in every thread
     program += "  RunAlone([] {\n";
     if (changes) program += "  own_namespaces();\n";
