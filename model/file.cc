@@ -223,7 +223,8 @@ const Model::FileOps Model::kFileOps[] = {
      .prefix = "pidfd.",
      .poll = &Model::PidfdMask,
      .wait = &Model::PidfdWait,
-     .positions = true},
+     .positions = true,
+     .unread = &Model::PidfdUnread},
 };
 
 Queues Model::QueuesOf(Id file) {
@@ -452,7 +453,8 @@ void Model::Reopen(const Op& op, Outcome* out) {
     return DependsOnFilesystem(out);
   }
   // Since 6.9 a pidfd is a file of a file system, whose owner may open it once more.
-  if (type == FileType::kPidfd && (flags & (kOPath | kODirectory)) == 0) return DependsOnFilesystem(out);
+  const bool pidfd = type == FileType::kPidfd && !Has(Quirk::kPidfdAnonymous);
+  if (pidfd && (flags & (kOPath | kODirectory)) == 0) return DependsOnFilesystem(out);
   OpenInode(state_.files[from].inode, flags, out);
 }
 
@@ -543,11 +545,15 @@ void Model::Ioctl(const Op& op, Outcome* out) {
     At(fd).cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
     return out->Value(0);
   }
-  out->Error(NoIoctl(id));
+  out->Error(NoIoctl(id, false));
 }
 
-Errno Model::NoIoctl(Id file) {
+Errno Model::NoIoctl(Id file, bool given) {
   const File& f = state_.files[file];
+  if (f.type == FileType::kPidfd && Has(Quirk::kPidfdIoctl)) {
+    if (given) return kEINVAL;
+    if (state_.children[f.object].state != ChildState::kAlive) return kESRCH;
+  }
   const Which which = WhichOf(f);
   if (rules_(Rule::kDeviceTun, which == Which::kTun, file)) return kEBADFD;
   // Before 6.9 an epoll had no ioctl at all.

@@ -15,8 +15,8 @@
 #define POLLUX_MODEL_MODEL_H_
 
 #include <cstdint>
-#include <memory>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -191,7 +191,8 @@ class Model {
   static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
-  Errno NoIoctl(Id file);  // what an ioctl that the file does not know answers
+  // What an ioctl that the file does not know answers; `given`: it has an argument that is not 0.
+  Errno NoIoctl(Id file, bool given = true);
   void EpollWaitQueue(const File& file, Queues* queues);
   uint32_t EpollMask(const File& file) { return PollInstance(file.object); }
   void EpollRelease(const File& file) { ReleaseInstance(file.object); }
@@ -272,6 +273,7 @@ class Model {
     bool given() const { return memory.kind() != Memory::kNull; }
   };
   static Offset OffsetAt(const Op& op, size_t slot) { return {op.mem(slot), static_cast<int64_t>(op.arg[slot + 1])}; }
+  bool OffsetTaken(Id file, const Offset& offset, Errno without, Outcome* out);
   bool OffsetGoes(Id file, const Offset& offset, int64_t n, Errno without, Outcome* out);
   void StoreOffsets(std::initializer_list<Offset> offsets, Outcome* out);
   int64_t* PositionOf(Id file, Offset* offset);
@@ -568,6 +570,7 @@ class Model {
   Id OpenPidfd(Id child, uint32_t flags, Outcome* out);
   void PidfdWait(const File& file, Queues* queues) { (*queues)[0] = &state_.children[file.object].queue; }
   uint32_t PidfdMask(const File& file);
+  int64_t PidfdUnread(const File&, Outcome*) { return Has(Quirk::kPidfdUnread) ? 0 : -1; }
 
   // eventpoll.cc
   void EpollCreate(Outcome* out, bool cloexec);
@@ -603,7 +606,7 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
-  uint8_t running_ = 0;  // the thread whose call is under way
+  uint8_t running_ = 0;                   // the thread whose call is under way
   mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 

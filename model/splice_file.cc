@@ -19,10 +19,18 @@ int64_t Unused(const Pipe& p) { return std::max<int64_t>(p.max_slots - static_ca
 
 // --- Offsets -----------------------------------------------------------------------------------------------------
 
+// May the file be given an offset?
+bool Model::OffsetTaken(Id file, const Offset& offset, Errno without, Outcome* out) {
+  const bool anonymous = state_.files[file].type == FileType::kPidfd && Has(Quirk::kPidfdAnonymous);
+  const bool positions = OpsOf(file).positions && !anonymous;
+  if (!offset.given() || !rules_(Rule::kSpliceOffsetNot, !positions, file)) return true;
+  return out->Error(without), false;
+}
+
 // May the call begin at this offset? rw_verify_area() looks at what it is given, and at where that ends.
 bool Model::OffsetGoes(Id file, const Offset& offset, int64_t n, Errno without, Outcome* out) {
   if (!offset.given()) return true;
-  if (rules_(Rule::kSpliceOffsetNot, !OpsOf(file).positions, file)) return out->Error(without), false;
+  if (!OffsetTaken(file, offset, without, out)) return false;
   const bool negative = offset.value < 0 || offset.value > INT64_MAX - n;
   if (rules_(Rule::kSpliceOffsetNegative, negative, file)) return out->Error(kEINVAL), false;
   return true;
@@ -53,7 +61,7 @@ void Model::StoreOffsets(std::initializer_list<Offset> offsets, Outcome* out) {
 void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock, Outcome* out) {
   const File f = state_.files[file];
   const FileOps& ops = Ops(f.type);
-  if (offset->given() && rules_(Rule::kSpliceOffsetNot, !ops.positions, file)) return out->Error(kEINVAL);
+  if (!OffsetTaken(file, *offset, kEINVAL, out)) return;
   if (rules_(Rule::kSpliceAppend, (f.flags & kOAppend) != 0, file)) return out->Error(kEINVAL);
   if (!OffsetGoes(file, *offset, n, kEINVAL, out)) return;
   if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
@@ -71,10 +79,12 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
 void Model::FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out) {
   const auto splice_read = OpsOf(file).splice_read;
   if (!SpaceInPipe(into, nonblock, out)) return;
+  const int64_t room = Unused(state_.pipes[into]) * kPage;
+  if (Has(Quirk::kSpliceSpaceFirst) && !OffsetGoes(file, *offset, std::min(n, room), kEINVAL, out)) return;
   if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
   if (rules_(Rule::kSpliceNoRead, splice_read == nullptr, file)) return out->Error(kEINVAL);
   if (splice_read == nullptr || n == 0) return out->Value(0);
-  const int64_t most = std::min(n, Unused(state_.pipes[into]) * kPage);
+  const int64_t most = std::min(n, room);
   (this->*splice_read)(File(state_.files[file]), PositionOf(file, offset), into, most, out);
   if (out->kind == Outcome::kValues) SpliceWakes(into, out->value[0] > 0, kNil, false);
 }
