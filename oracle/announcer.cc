@@ -1,11 +1,11 @@
 #include "oracle/announcer.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -74,8 +74,11 @@ struct Announcer::Holder {
   }
   // Has the name changed since the last look?
   bool Changed() {
-    pollfd p = {name, POLLPRI, 0};
-    return poll(&p, 1, 0) == 1;
+    fd_set exceptional;  // poll(2) would heed RLIMIT_NOFILE
+    FD_ZERO(&exceptional);
+    FD_SET(name, &exceptional);
+    timeval at_once = {};
+    return select(name + 1, nullptr, nullptr, &exceptional, &at_once) == 1;
   }
   bool Take() {
     int tries = kTries;

@@ -50,6 +50,26 @@ class ProcessSignals {
   static inline struct sigaction pipe_, poke_;
 };
 
+// poll(2) of a single descriptor is EINVAL under RLIMIT_NOFILE 0 (R1.11b): not for the task while this lives.
+class PollAllowed {
+ public:
+  explicit PollAllowed(pid_t task) : task_(task) {
+    if (prlimit(task, RLIMIT_NOFILE, nullptr, &before_) != 0 || before_.rlim_cur > 0) return;
+    const rlimit one = {1, before_.rlim_max};
+    lifted_ = prlimit(task, RLIMIT_NOFILE, &one, nullptr) == 0;
+  }
+  ~PollAllowed() {
+    if (lifted_) prlimit(task_, RLIMIT_NOFILE, &before_, nullptr);
+  }
+  PollAllowed(const PollAllowed&) = delete;
+  PollAllowed& operator=(const PollAllowed&) = delete;
+
+ private:
+  pid_t task_;
+  rlimit before_ = {};
+  bool lifted_ = false;
+};
+
 void CloseFrom3() {
   if (syscall(SYS_close_range, 3, ~0u, 0) == 0) return;
   rlimit limit;
@@ -295,9 +315,11 @@ void Exec::RunSpecial(const Op& op, Outcome* out) {
     case Call::kChild:
       result = children_.New(&why);
       break;
-    case Call::kExitChild:
+    case Call::kExitChild: {
+      const PollAllowed allowed(0);
       result = Children::Exit(op.fd(0).number());
       break;
+    }
     case Call::kPidfdOpen:
       result = PidOf(op.fd(0).number());
       if (result != -EBADF) result = Children::OpenAgain(static_cast<pid_t>(result), op.u32(1));
@@ -404,6 +426,7 @@ void Exec::FollowTimers(const Op& op, long result) {
       break;
   }
   if (!expires) return;
+  const PollAllowed allowed(by_second_ ? second_.pid() : 0);
   constexpr int kLongest = 1000;  // ms; a kernel that loses the expiration shows it in what follows
   SystemCall& wait = *call_;
   wait.poll[0] = {fd, POLLIN, 0};

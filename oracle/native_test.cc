@@ -222,5 +222,23 @@ TEST(Facts, ChargesGrowStepByStep) {
   EXPECT_GE(facts.pipe_max_slots, 1);
 }
 
+// What an op waits for, it waits for under any limit: poll(2) is EINVAL where there may be no descriptors.
+TEST(Native, AwaitsAChildsEndAndATimerWhereNoDescriptorMayBeOpened) {
+  const auto native = Open("native");
+  if (native->Lacks(Call::kChild) != nullptr) GTEST_SKIP() << native->Lacks(Call::kChild);
+  for (int round = 0; round < 200; ++round) {
+    native->Reset();
+    Do(*native, Call::kEpollCreate1);
+    ASSERT_EQ(Do(*native, Call::kChild).value[0], 4);
+    ASSERT_EQ(Do(*native, Call::kTimerfdCreate, {kClockMonotonic, kONonblock}).value[0], 5);
+    Do(*native, Call::kEpollCtl, {N(3), kCtlAdd, N(4), Memory().bits(), kIn, 1});
+    Do(*native, Call::kEpollCtl, {N(3), kCtlAdd, N(5), Memory().bits(), kIn, 2});
+    Do(*native, Call::kPrlimit, {0});
+    Do(*native, Call::kExitChild, {N(4)});
+    Do(*native, Call::kTimerfdSettime, {N(5), kTfdTimerAbstime, 0, 1});
+    EXPECT_EQ(Do(*native, Call::kEpollWait, {N(3), Memory().bits(), 8, 0}).records.size(), 2u);
+  }
+}
+
 }  // namespace
 }  // namespace pollux
