@@ -59,6 +59,7 @@ constexpr Era kEras[] = {
     {Quirk::kNoWakeup, 0, R(3, 5)},
     {Quirk::kNoPathLimit, 0, R(3, 3)},
     {Quirk::kMemfdNotifies, 0, R(6, 14)},
+    {Quirk::kSpliceWrites, 0, R(6, 8)},
     {Quirk::kSpliceUnnoticed, 0, R(6, 5)},
 };
 

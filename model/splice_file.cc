@@ -71,6 +71,7 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
   if (done < 0) return;
   if (ops.splice_write != nullptr) (this->*ops.splice_write)(f, PositionOf(file, offset), done);
+  if (Has(Quirk::kSpliceWrites) && done > 0) Happened(file, kInModify);
   SpliceWakes(kNil, false, in, freed);
   out->Value(done);
 }
@@ -188,6 +189,7 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   *position += bytes;
   Offset none;
   if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, PositionOf(to, &none), bytes);
+  if (Has(Quirk::kSpliceWrites) && bytes > 0) Happened(to, kInModify);
   out->Value(bytes);
   Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
 }
