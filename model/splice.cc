@@ -119,6 +119,11 @@ void Model::PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outco
     PushSlot(into, moved);
     done += bytes, at = next;
   }
+  // Nothing but empty slots: they are in the other pipe now, and still there is something to wait for.
+  if (done == 0 && !tee && (from.slots.size > 0 || from.writers > 0)) {
+    if (nonblock) SpliceWakes(kNil, false, in, freed);
+    return WouldSleep(nonblock, out);
+  }
   SpliceWakes(into, done > 0, in, freed);
   out->Value(done);
 }
