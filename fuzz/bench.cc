@@ -77,7 +77,7 @@ void MeasureChecking(const Options& options, Measured* out) {
   }
   Model model((*target)->profile(), (*target)->facts());
   Checker checker(target->get(), &model);
-  Generator generator({.sleeps = false, .watches = false});
+  Generator generator({.sleeps = false, .watches = false, .threads = 0});
   Random random(1);
   // Traces as a campaign runs them: what would block is taken out first. One that was not explained is no measure.
   std::vector<std::vector<Op>> traces(static_cast<size_t>(options.traces));
@@ -203,7 +203,7 @@ double CampaignRate(const Options& options, int jobs, double seconds) {
   campaign.jobs = jobs;
   campaign.seconds = seconds;
   campaign.seed = 1;
-  campaign.sleeps = false;
+  campaign.sleeps = false, campaign.threads = 0;
   campaign.quiet = true;
   campaign.artifacts = "bench-artifacts";
   (void)options;

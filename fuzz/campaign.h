@@ -28,6 +28,7 @@ struct CampaignOptions {
   uint32_t observe_every = 32;     // fdinfo of every instance is compared at the end of every n-th trace
   double inconclusive_budget = 0;  // how many traces in a million may be inconclusive
   bool sleeps = true;              // rarely, 1 ms waits that may expire
+  uint32_t threads = 6;            // the most that a trace has; 0: none has any
   bool quiet = false;              // no progress
   std::vector<std::string> only;   // types of file that traces use (fuzz/habits.h); empty: all
 };

@@ -235,7 +235,7 @@ void Generator::Doors() {
     case 13:
       return Compare();
     default:
-      return ByRing();
+      return threads() ? Compare() : ByRing();  // no io_uring beside threads
   }
 }
 

@@ -32,6 +32,8 @@ constexpr uint8_t kLots[kActCount] = {
 // clang-format on
 static_assert(kLots[kActCount - 1] != 0);
 
+constexpr uint32_t kRarityOnModels = 4;
+
 // The scenes of all types, by kind.
 struct TypeScene {
   const Scene* scene;
@@ -58,13 +60,22 @@ constexpr uint32_t kOddBits[] = {
 
 // --- Taste -------------------------------------------------------------------------------------------------------
 
-void Generator::NewTaste() {
+void Generator::NewTaste(bool threads) {
   Random& r = *random_;
+  const auto bit = [](FileKind kind) { return uint64_t{1} << static_cast<int>(kind); };
   kinds_ = options_.only;
   for (const Habits* habits : AllHabits()) {
-    if (options_.only == 0 && (habits->rarity == 1 || r.OneIn(habits->rarity))) {
-      kinds_ |= uint64_t{1} << static_cast<int>(habits->kind);
+    const uint32_t rarity = options_.model ? std::min<uint32_t>(habits->rarity, kRarityOnModels) : habits->rarity;
+    if (options_.only == 0 && (rarity == 1 || r.OneIn(rarity))) {
+      kinds_ |= bit(habits->kind);
     }
+  }
+  if (threads) kinds_ |= bit(FileKind::kThreads);
+  if (options_.threads == 0 || shadow_.second()) kinds_ &= ~bit(FileKind::kThreads);
+  // What is not possible beside threads (NotBesideThreads in oracle/checker.cc).
+  if (Allowed(FileKind::kThreads)) {
+    kinds_ &= ~(bit(FileKind::kTcp) | bit(FileKind::kUdp) | bit(FileKind::kProcess) | bit(FileKind::kPidfd) |
+                bit(FileKind::kSignalfd) | bit(FileKind::kRing));
   }
   const std::vector<TypeScene>& scenes = TypeScenes();
   const uint32_t acts = kActCount + static_cast<uint32_t>(scenes.size());
@@ -119,6 +130,7 @@ void Generator::NewTaste() {
   taste_.instances = 1 + static_cast<uint32_t>(r.Skewed(3));
   taste_.files = 1 + r.Below(6) + static_cast<uint32_t>(r.Skewed(4));
   taste_.wait_call = r.OneIn(3) ? 1 : 0;
+  taste_.threads = Allowed(FileKind::kThreads) ? 1 + r.Below(options_.threads) : 0;
   next_data_ = 1;
 }
 
@@ -126,7 +138,8 @@ void Generator::Draw(Random* random, std::vector<Op>* ops) {
   ops->clear();
   shadow_.Reset();
   random_ = random, ops_ = ops, start_ = 0;
-  NewTaste();
+  NewTaste(false);
+  asleep_ = 0;
   const uint32_t length = 20 + random->Below(60) + static_cast<uint32_t>(random->Skewed(6));
   // A small world first: what follows is about it.
   for (uint32_t i = 1 + random->Below(std::min(taste_.instances, 3u)); i > 0; --i) CreateEpoll();
@@ -141,7 +154,8 @@ void Generator::Draw(Random* random, std::vector<Op>* ops) {
 void Generator::Extend(Random* random, std::vector<Op>* ops, uint32_t n) {
   shadow_.Replay(*ops);
   random_ = random, ops_ = ops, start_ = ops->size();
-  NewTaste();
+  NewTaste(std::any_of(ops->begin(), ops->end(), [](const Op& op) { return op.thread != 0; }));
+  asleep_ = 0;
   next_data_ = 1 + random->Below(64);
   const size_t length = std::min(ops->size() + n, kMaxTrace);
   while (ops->size() < length) Step();
@@ -153,10 +167,46 @@ void Generator::Extend(Random* random, std::vector<Op>* ops, uint32_t n) {
 void Generator::Emit(const Op& op) {
   if (ops_->size() >= kMaxTrace) return;
   ops_->push_back(op);
-  if (shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork && random_->OneIn(3)) {
+  if (taste_.threads > 0 && random_->Chance(70)) GiveToThread(&ops_->back());
+  if (ops_->back().thread == 0 && shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) &&
+      op.call < Call::kFork && random_->OneIn(3)) {
     ops_->back().process = 1;
   }
   shadow_.Apply(ops_->back());
+}
+
+// A thread makes the call, if one may: of a wait that would not sleep, one that may.
+void Generator::GiveToThread(Op* op) {
+  if (NoThreadMakes(*op) != nullptr) return;
+  const bool wait = op->call == Call::kEpollWait || op->call == Call::kEpollPwait;
+  const uint32_t thread = 1 + random_->Below(taste_.threads);
+  if ((asleep_ >> thread & 1) != 0) return;
+  op->thread = static_cast<uint8_t>(thread);
+  if (!wait || random_->OneIn(2)) return;
+  op->arg[3] = ops::Int(-1);
+  asleep_ |= 1u << thread;
+}
+
+void Generator::ByThread(Op op) {
+  if (taste_.threads == 0) return;
+  uint32_t thread = 1 + random_->Below(taste_.threads);
+  for (uint32_t i = 0; i < taste_.threads && (asleep_ >> thread & 1) != 0; ++i) thread = thread % taste_.threads + 1;
+  asleep_ |= 1u << thread;
+  op.thread = static_cast<uint8_t>(thread);
+  if (ops_->size() >= kMaxTrace) return;
+  ops_->push_back(op);
+  shadow_.Apply(op);
+}
+
+void Generator::Stir(int32_t ep) {
+  const Shadow::Item* item = shadow_.ItemOf(shadow_.At(ep), random_);
+  if (item != nullptr) {
+    Ready(item->file);
+  } else {
+    ReadyItem();
+  }
+  // Who knows whom that has woken.
+  if (random_->OneIn(2)) asleep_ = 0;
 }
 
 int32_t Generator::NumberOf(FileKind kind) {

@@ -23,9 +23,11 @@
 namespace pollux {
 
 struct GeneratorOptions {
-  bool sleeps = true;   // rarely, waits of 1 ms that may expire
-  bool watches = true;  // the quota op
-  uint64_t only = 0;    // bit k: files of kind k are created (FileKind); 0: all kinds
+  bool sleeps = true;    // rarely, waits of 1 ms that may expire
+  bool watches = true;   // the quota op
+  uint32_t threads = 6;  // the most threads that a trace has; 0: none has any
+  bool model = false;    // a model executes: no type of file costs more time than others
+  uint64_t only = 0;     // bit k: files of kind k are created (FileKind); 0: all kinds
 };
 
 // Longest trace that generator and mutator make.
@@ -45,14 +47,19 @@ class Generator {
   Random& random() { return *random_; }
   Shadow& shadow() { return shadow_; }
   void Emit(const Op& op);
+  // Emits what sleeps, by a thread that should be free.
+  void ByThread(Op op);
   // Emits a creator: the new number, or -1.
   int32_t Made(const Op& op);
   int32_t Create(FileKind kind);
   int32_t Duplicate(int32_t number);
   void Register(int32_t ep, int32_t number, uint32_t events);
   void Wait(int32_t ep, int32_t max = 0);
+  // Makes something ready that the instance watches.
+  void Stir(int32_t ep);
   // By taste: does this creator have a flag that most have not?
   bool OddFlag() { return random_->Chance(taste_.fresh_flags); }
+  bool threads() const { return taste_.threads > 0; }
 
   int32_t AnyNumber();  // of any open descriptor, -1 if none
   int32_t NumberOf(FileKind kind);
@@ -73,12 +80,14 @@ class Generator {
     uint32_t instances;  // about how many epolls the trace keeps
     uint32_t files;      // about how many other files
     uint32_t wait_call;  // 0 epoll_wait alone, else a mix
+    uint32_t threads;    // how many the trace has
   };
 
-  void NewTaste();
+  void NewTaste(bool threads);
   // Does this trace use the kind?
   bool Allowed(FileKind kind) const { return (kinds_ >> static_cast<int>(kind) & 1) != 0; }
   void Step();
+  void GiveToThread(Op* op);
   void Idiom(uint32_t which);
   uint32_t Usual(FileKind kind);
   uint32_t OddEvents();
@@ -154,6 +163,7 @@ class Generator {
   Random* random_ = nullptr;
   std::vector<Op>* ops_ = nullptr;
   uint64_t next_data_ = 1;
+  uint32_t asleep_ = 0;  // bit n: thread Tn may sleep
   size_t start_ = 0;
 };
 

@@ -32,7 +32,8 @@ struct Habits {
   void (*nudge)(Generator& g, const Shadow::File& file) = nullptr;  // notifies with key 0; null: none does
   void (*fill)(Generator& g, Fd fd) = nullptr;                      // uses up the room to write; null: there is none
   std::span<const Scene> scenes = {};
-  uint8_t rarity = 1;  // one trace in so many may use it: what costs time has its share of traces, not of time
+  uint8_t rarity =
+      1;  // on native, one trace in so many may use it: what costs time has its share of traces, not of time
 };
 
 std::span<const Habits* const> AllHabits();
@@ -45,7 +46,8 @@ const Habits* HabitsOf(FileKind kind);
 
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
     kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kProcessHabits, kDeviceHabits,
-    kAnnouncerHabits, kNetlinkHabits, kInotifyHabits, kRingHabits, kMqueueHabits, kSignalfdHabits, kPidfdHabits;
+    kAnnouncerHabits, kNetlinkHabits, kInotifyHabits, kRingHabits, kMqueueHabits, kSignalfdHabits, kPidfdHabits,
+    kThreadHabits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -10,6 +10,7 @@ namespace pollux {
 namespace {
 
 constexpr FileKind kNoKind = FileKind::kNone;
+constexpr uint32_t kThreadsDrawn = 6;
 
 // A block of ops: where, and how many.
 struct Block {
@@ -313,6 +314,8 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
     if (Spec(op.call).args.empty()) continue;
     if (random->OneIn(op.process != 0 ? 8 : 128)) {
       op.process ^= 1;
+    } else if (op.thread != 0 && random->OneIn(4)) {
+      op.thread = static_cast<uint8_t>(random->Below(kThreadsDrawn + 1));
     } else if (Polls(op.call)) {
       const uint32_t slots = static_cast<uint32_t>(Spec(op.call).args.size());
       const uint32_t i = random->Below(op.npoll + slots);

@@ -27,7 +27,7 @@ constexpr uint64_t kBound = 15000000;  // executed ops within which each must be
 
 // Draws traces until one diverges or so many ops were executed; the last one.
 std::pair<Verdict, std::vector<Op>> Hunt(Checker* checker, uint64_t limit, uint64_t kinds = 0) {
-  Generator generator({.only = kinds});
+  Generator generator({.model = true, .only = kinds});
   Random random(1);
   Verdict verdict;
   std::vector<Op> ops;
@@ -43,6 +43,11 @@ uint64_t KindsToHunt(const PlantedInfo& bug) {
   for (const Habits* habits : AllHabits()) {
     if (habits->rarity < 16 || !std::string_view(bug.name).starts_with(std::string(habits->type) + ".")) continue;
     return uint64_t{1} << static_cast<int>(habits->kind);
+  }
+  // What is asked about threads alone.
+  for (const std::string_view about : {"sleep.", "wake.", "release.", "item.dying", "exclusive.", "thread.",
+                                       "poll.head", "poll.key", "wait.again", "pipe.next-"}) {
+    if (std::string_view(bug.name).starts_with(about)) return uint64_t{1} << static_cast<int>(FileKind::kThreads);
   }
   return 0;
 }

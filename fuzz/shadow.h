@@ -32,6 +32,7 @@ enum class FileKind : uint8_t {
   kTcp,
   kUdp,
   kProcess,    // no file: what is about a second process
+  kThreads,    // no file: what is about threads
   kDevice,     // opened by name; never changes
   kAnnouncer,  // opened by name; tells of changes
   kNetlink,

@@ -79,6 +79,9 @@ Action FuzzVerb(CLI::App* verb) {
                    "how many traces in a million may be inconclusive before the exit status is 3")
       ->capture_default_str();
   verb->add_flag("--allow-sysctl", c.allow_sysctl, "may lower fs.epoll.max_user_watches while it runs");
+  verb->add_option("--threads", c.threads, "the most threads that a trace has; 0: none has any")
+      ->check(CLI::Range(0u, uint32_t{kMaxThreads}))
+      ->capture_default_str();
   verb->add_flag("--no-sleeps", args->no_sleeps, "no waits that expire");
   verb->add_flag("--quiet", c.quiet, "no progress");
   verb->add_flag("--json", args->json, "the last line of stdout is the summary as JSON");

@@ -60,4 +60,10 @@ void Model::EventfdWrite(const File& file, Memory memory, int64_t n, uint64_t va
   out->Value(8);
 }
 
+// What a read or write waits for.
+bool Model::EventfdPasses(const File& file, Call call, uint64_t value) const {
+  const Eventfd& e = state_.eventfds[file.object];
+  return call == Call::kRead ? e.count > 0 : kMax - e.count > value;
+}
+
 }  // namespace pollux

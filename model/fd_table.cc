@@ -72,6 +72,7 @@ void Model::ReleaseFiles() {
       state_.files[file] = File();
       state_.files.Free(file);
     }
+    Reschedule();
   }
 }
 

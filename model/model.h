@@ -105,6 +105,8 @@ class Model {
   void SleepIn(uint8_t thread);
   void SleepInPolled(uint8_t thread);
   void Enqueue(uint8_t thread, List* queue, Thread::Place place, const WaitEntry& entry, bool front);
+  void RunWoken();
+  void Reschedule();
   void Resume(uint8_t thread, Outcome* out);
   void Finish(uint8_t thread);
   void Hold(uint8_t thread, Id file);
@@ -243,6 +245,7 @@ class Model {
   uint32_t PipeMask(const File& file);
   void PipeWait(const File& file, Queues* queues);
   void PipeRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  bool PipePasses(const File& file, Call call) const;
   void PipeWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void PipeRelease(const File& file);
   int64_t PipeUnread(const File& file, Outcome*) { return BytesInPipe(file.object); }
@@ -301,6 +304,7 @@ class Model {
   uint32_t EventfdMask(const File& file);
   void EventfdWait(const File& file, Queues* queues);
   void EventfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  bool EventfdPasses(const File& file, Call call, uint64_t value) const;
   void EventfdWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
   void EventfdRelease(const File& file) { state_.eventfds.Free(file.object); }
 
@@ -606,8 +610,10 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
-  uint8_t running_ = 0;                   // the thread whose call is under way
-  mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
+  uint8_t running_ = 0;                           // the thread whose call is under way
+  int steps_ = 0;                                 // of woken threads, in this op
+  std::vector<Completion>* came_back_ = nullptr;  // in this op; not owned
+  mutable std::unique_ptr<Model> probe_;          // of Sleeps(); kept for its memory
 };
 
 }  // namespace pollux

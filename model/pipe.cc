@@ -231,6 +231,12 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
   }
 }
 
+// What a read or write waits for: pipe_readable(), pipe_writable().
+bool Model::PipePasses(const File& file, Call call) const {
+  const Pipe& p = state_.pipes[file.object];
+  return call == Call::kRead ? p.slots.size > 0 || p.writers == 0 : !PipeFull(p) || p.readers == 0;
+}
+
 int64_t Model::BytesInPipe(Id pipe) const {
   const List& slots = state_.pipes[pipe].slots;
   int64_t bytes = 0;

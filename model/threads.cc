@@ -1,8 +1,10 @@
 // Threads that are stepped: who sleeps where, who is woken, and in what order the woken ones run.
 //
-// The schedule is that of one CPU with real-time threads of equal priority above the controller: an op runs to its end,
-// then the threads that it woke run in the order in which they were woken, each until it returns or sleeps again. What
-// they wake on their way stands behind them. An op is over when nothing moves.
+// The schedule is that of one CPU with real-time threads of equal priority above the controller, and of a kernel that
+// is not preempted (PREEMPT_NONE): a call runs to its end, then the threads that it woke run in the order in which they
+// were woken, each until it returns or sleeps again. What they wake on their way stands behind them. When the
+// controller lets several files go the woken run between one release and the next (cond_resched() in task_work_run()).
+// An op is over when nothing moves.
 
 #include <algorithm>
 #include <utility>
@@ -23,29 +25,51 @@ bool IsWait(Call call) { return call == Call::kEpollWait || call == Call::kEpoll
 void Model::RunThreads(const Op& op, Outcome* out) {
   if (state_.threads.empty()) state_.threads.resize(kMaxThreads + 1);
   if (const char* why = NotInThreads(op)) return Unmodelled(why, out);
+  std::vector<Completion> came_back;
+  came_back_ = &came_back, steps_ = 0;
   running_ = op.thread;
   state_.threads[op.thread].again = false;
   Dispatch(op, out);
-  running_ = 0;
   if (op.thread != 0 && out->kind == Outcome::kBlocked) FallAsleep(op.thread, op);
   ReleaseFiles();
-  for (int step = 0; !state_.woken.empty() && step < kMostSteps; ++step) {
+  running_ = 0;
+  RunWoken();
+  came_back_ = nullptr;
+  for (Completion& done : came_back) {
+    if (done.thread != op.thread) continue;
+    *out = std::move(done.outcome);  // it slept for a moment only: who was woken made room for it
+    std::swap(done, came_back.back());
+    came_back.pop_back();
+    break;
+  }
+  std::sort(came_back.begin(), came_back.end(),
+            [](const Completion& a, const Completion& b) { return a.thread < b.thread; });
+  out->completions = std::move(came_back);
+}
+
+void Model::RunWoken() {
+  for (; !state_.woken.empty() && steps_ < kMostSteps; ++steps_) {
     Completion done;
     done.thread = state_.woken.front();
     state_.woken.erase(state_.woken.begin());
     done.call = state_.threads[done.thread].op.call;
+    running_ = done.thread;
     Resume(done.thread, &done.outcome);
     ReleaseFiles();  // as task work of the thread that returns
-    if (done.outcome.kind == Outcome::kBlocked) continue;
-    if (done.thread == op.thread) {  // it slept for a moment only: who was woken made room for it
-      done.outcome.completions = std::move(out->completions);
-      *out = std::move(done.outcome);
-      continue;
-    }
-    const auto at = std::find_if(out->completions.begin(), out->completions.end(),
-                                 [&](const Completion& c) { return c.thread > done.thread; });
-    out->completions.insert(at, std::move(done));
+    running_ = 0;
+    if (done.outcome.kind != Outcome::kBlocked) came_back_->push_back(std::move(done));
   }
+}
+
+// The controller would let others run who have been woken.
+void Model::Reschedule() {
+  if (came_back_ == nullptr || running_ != 0 || state_.woken.empty()) return;
+  if (!rules_(Rule::kReleaseYields, true)) return;
+  // What is left to release is the controller's.
+  std::vector<Id> releasing, released;
+  releasing.swap(state_.releasing), released.swap(state_.released);
+  RunWoken();
+  releasing.swap(state_.releasing), released.swap(state_.released);
 }
 
 // Why the op cannot be a step: it would sleep where no sleep is modelled.
@@ -171,7 +195,6 @@ void Model::Resume(uint8_t thread, Outcome* out) {
   Thread& t = state_.threads[thread];
   const Op op = t.op;
   t.again = true;
-  running_ = thread;
   if (IsWait(op.call)) {
     Harvest(state_.instances[state_.files[t.file].object], op.mem(1), op.num(2), out);
     const bool nothing = out->kind == Outcome::kRecords && out->records.empty();
@@ -184,7 +207,11 @@ void Model::Resume(uint8_t thread, Outcome* out) {
     const File f = state_.files[t.file];
     const int64_t n = static_cast<int64_t>(op.arg[2]);
     const FileOps& ops = Ops(f.type);
-    if (op.call == Call::kRead && ops.read != nullptr) {
+    // wait_event(): a wake alone ends no sleep, nor is anything else looked at.
+    const bool passes = f.type == FileType::kPipe ? PipePasses(f, op.call) : EventfdPasses(f, op.call, op.arg[3]);
+    if (rules_(Rule::kSleepCondition, !passes, t.file)) {
+      out->kind = Outcome::kBlocked;
+    } else if (op.call == Call::kRead && ops.read != nullptr) {
       (this->*ops.read)(f, op.mem(1), n, out);
     } else if (op.call == Call::kWrite && ops.write != nullptr) {
       (this->*ops.write)(f, op.mem(1), n, op.arg[3], out);
@@ -192,7 +219,6 @@ void Model::Resume(uint8_t thread, Outcome* out) {
       out->Value(0);  // only where a rule is planted
     }
   }
-  running_ = 0;
   if (out->kind != Outcome::kBlocked) return Finish(thread);
   t.state = Thread::kAsleep;
   if (!Polls(op.call)) SleepIn(thread);

@@ -215,28 +215,6 @@ TEST(RuleCorpusTest, ATraceShowsItsRule) {
 }
 
 // What takes threads to see, a trace of the corpus shows.
-TEST(RuleCorpusTest, TracesWithThreadsTellWhatNeedsThem) {
-  std::vector<std::vector<Op>> traces;
-  for (const char* folder : {"rules", "threads"}) {
-    for (const std::string& path : TraceFiles(folder)) {
-      const Trace trace = MustRead(path);
-      const bool threads = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.thread != 0; });
-      if (threads) traces.push_back(trace.ops);
-    }
-  }
-  ASSERT_GT(traces.size(), 16u);
-  for (const PlantedInfo& bug : PlantedBugs()) {
-    if (bug.equivalent != "needs threads") continue;
-    const std::unique_ptr<Target> target = NewPlantedTarget(bug);
-    Model model(target->profile(), target->facts());
-    Checker checker(target.get(), &model);
-    const bool told = std::any_of(traces.begin(), traces.end(), [&](std::vector<Op> ops) {
-      return checker.Run(&ops, {.verify_facts = false}).value == Verdict::kDiverges;
-    });
-    EXPECT_TRUE(told) << bug.name;
-  }
-}
-
 // --- Sources -----------------------------------------------------------------------------------------------------
 
 std::vector<std::string> Words(std::string_view text) {
