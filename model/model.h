@@ -164,7 +164,7 @@ class Model {
     void (Model::*splice_read)(const File&, int64_t* position, Id pipe, int64_t n, Outcome*) = nullptr;
     // Takes what came out of a pipe. Null: nothing can be spliced to it.
     void (Model::*splice_write)(const File&, int64_t* position, int64_t n) = nullptr;
-    Does seeks = kNot;       // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
+    bool seeks = false;      // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
     bool positions = false;  // FMODE_PREAD, FMODE_PWRITE: an offset may be given in place of its position
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;

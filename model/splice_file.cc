@@ -177,7 +177,10 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   const File from = state_.files[in], into = state_.files[to];
   const FileOps &reads = Ops(from.type), &writes = Ops(into.type);
   if (rules_(Rule::kSpliceAppend, (into.flags & kOAppend) != 0, to)) return out->Error(kEINVAL);
-  if (rules_(Rule::kSpliceNotSeekable, !Still(reads.seeks, Quirk::kPerfSeeks), in)) return out->Error(kEINVAL);
+  const bool regular =
+      from.type == FileType::kRegular || from.type == FileType::kMemfd || from.type == FileType::kMqueue;
+  const bool seeks = Has(Quirk::kSpliceRegular) ? regular : reads.seeks;
+  if (rules_(Rule::kSpliceNotSeekable, !seeks, in)) return out->Error(kEINVAL);
   if (n == 0) return out->Value(0);
   if (rules_(Rule::kSpliceNoRead, reads.splice_read == nullptr, in)) return out->Error(kEINVAL);
   if (from.type != FileType::kMemfd) return Unmodelled("sendfile: up to the file system", out);
