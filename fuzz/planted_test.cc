@@ -45,8 +45,8 @@ uint64_t KindsToHunt(const PlantedInfo& bug) {
     return uint64_t{1} << static_cast<int>(habits->kind);
   }
   // What is asked about threads alone.
-  for (const std::string_view about : {"sleep.", "wake.", "release.", "item.dying", "exclusive.", "thread.",
-                                       "poll.head", "poll.key", "wait.again", "pipe.next-"}) {
+  for (const std::string_view about :
+       {"sleep.", "wake.", "exclusive.", "thread.", "poll.head", "poll.key", "wait.again", "pipe.next-"}) {
     if (std::string_view(bug.name).starts_with(about)) return uint64_t{1} << static_cast<int>(FileKind::kThreads);
   }
   return 0;

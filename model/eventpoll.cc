@@ -106,9 +106,6 @@ void Model::UnlinkItem(Id id, Rule why) {
 uint32_t Model::PollItem(Id id) {
   const Item& item = state_.items[id];
   const uint32_t events = item.events;
-  // epi_fget(): its last reference is gone, but its release has not come to the interest lists yet.
-  const bool dying = state_.files[item.file].refs == 0 && !Has(Quirk::kDyingPolled);
-  if (rules_(Rule::kItemDying, dying, id)) return 0;
   const uint32_t mask = PollMask(item.file, events);
   return rules_(Rule::kItemInterest, true, id) ? mask & events : mask;
 }

@@ -72,7 +72,6 @@ void Model::ReleaseFiles() {
       state_.files[file] = File();
       state_.files.Free(file);
     }
-    Reschedule();
   }
 }
 

@@ -105,8 +105,6 @@ class Model {
   void SleepIn(uint8_t thread);
   void SleepInPolled(uint8_t thread);
   void Enqueue(uint8_t thread, List* queue, Thread::Place place, const WaitEntry& entry, bool front);
-  void RunWoken();
-  void Reschedule();
   void Resume(uint8_t thread, Outcome* out);
   void Finish(uint8_t thread);
   void Hold(uint8_t thread, Id file);
@@ -611,8 +609,6 @@ class Model {
   State state_;
   Rules rules_;
   uint8_t running_ = 0;                           // the thread whose call is under way
-  int steps_ = 0;                                 // of woken threads, in this op
-  std::vector<Completion>* came_back_ = nullptr;  // in this op; not owned
   mutable std::unique_ptr<Model> probe_;          // of Sleeps(); kept for its memory
 };
 

@@ -51,7 +51,6 @@ constexpr Era kEras[] = {
     {Quirk::kPidfdAnonymous, 0, R(6, 9)},
     {Quirk::kPidfdUnread, R(6, 9), R(6, 17)},
     {Quirk::kPidfdIoctl, R(6, 11), R(6, 14)},
-    {Quirk::kDyingPolled, 0, R(5, 15)},
     {Quirk::kNoParams, 0, R(6, 9)},
     {Quirk::kScanNotifiesUpward, 0, R(5, 5)},
     {Quirk::kNoPwait2, 0, R(5, 11)},

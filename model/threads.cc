@@ -1,10 +1,8 @@
 // Threads that are stepped: who sleeps where, who is woken, and in what order the woken ones run.
 //
-// The schedule is that of one CPU with real-time threads of equal priority above the controller, and of a kernel that
-// is not preempted (PREEMPT_NONE): a call runs to its end, then the threads that it woke run in the order in which they
-// were woken, each until it returns or sleeps again. What they wake on their way stands behind them. When the
-// controller lets several files go the woken run between one release and the next (cond_resched() in task_work_run()).
-// An op is over when nothing moves.
+// The schedule is that of one CPU where who makes a call is not preempted by whom it wakes, whatever the kernel's
+// preemption: a call runs to its end, then the threads that it woke run in the order in which they were woken, each
+// until it returns or sleeps again. What they wake on their way stands behind them. An op is over when nothing moves.
 
 #include <algorithm>
 #include <utility>
@@ -25,51 +23,30 @@ bool IsWait(Call call) { return call == Call::kEpollWait || call == Call::kEpoll
 void Model::RunThreads(const Op& op, Outcome* out) {
   if (state_.threads.empty()) state_.threads.resize(kMaxThreads + 1);
   if (const char* why = NotInThreads(op)) return Unmodelled(why, out);
-  std::vector<Completion> came_back;
-  came_back_ = &came_back, steps_ = 0;
   running_ = op.thread;
   state_.threads[op.thread].again = false;
   Dispatch(op, out);
   if (op.thread != 0 && out->kind == Outcome::kBlocked) FallAsleep(op.thread, op);
   ReleaseFiles();
-  running_ = 0;
-  RunWoken();
-  came_back_ = nullptr;
-  for (Completion& done : came_back) {
-    if (done.thread != op.thread) continue;
-    *out = std::move(done.outcome);  // it slept for a moment only: who was woken made room for it
-    std::swap(done, came_back.back());
-    came_back.pop_back();
-    break;
+  std::vector<Completion> came_back;
+  for (int step = 0; !state_.woken.empty() && step < kMostSteps; ++step) {
+    Completion done;
+    done.thread = running_ = state_.woken.front();
+    state_.woken.erase(state_.woken.begin());
+    done.call = state_.threads[done.thread].op.call;
+    Resume(done.thread, &done.outcome);
+    ReleaseFiles();  // as task work of the thread that returns
+    if (done.outcome.kind == Outcome::kBlocked) continue;
+    if (done.thread == op.thread) {  // it slept for a moment only: who was woken made room for it
+      *out = std::move(done.outcome);
+    } else {
+      came_back.push_back(std::move(done));
+    }
   }
+  running_ = 0;
   std::sort(came_back.begin(), came_back.end(),
             [](const Completion& a, const Completion& b) { return a.thread < b.thread; });
   out->completions = std::move(came_back);
-}
-
-void Model::RunWoken() {
-  for (; !state_.woken.empty() && steps_ < kMostSteps; ++steps_) {
-    Completion done;
-    done.thread = state_.woken.front();
-    state_.woken.erase(state_.woken.begin());
-    done.call = state_.threads[done.thread].op.call;
-    running_ = done.thread;
-    Resume(done.thread, &done.outcome);
-    ReleaseFiles();  // as task work of the thread that returns
-    running_ = 0;
-    if (done.outcome.kind != Outcome::kBlocked) came_back_->push_back(std::move(done));
-  }
-}
-
-// The controller would let others run who have been woken.
-void Model::Reschedule() {
-  if (came_back_ == nullptr || running_ != 0 || state_.woken.empty()) return;
-  if (!rules_(Rule::kReleaseYields, true)) return;
-  // What is left to release is the controller's.
-  std::vector<Id> releasing, released;
-  releasing.swap(state_.releasing), released.swap(state_.released);
-  RunWoken();
-  releasing.swap(state_.releasing), released.swap(state_.released);
 }
 
 // Why the op cannot be a step: it would sleep where no sleep is modelled.

@@ -20,7 +20,8 @@
 namespace pollux {
 namespace {
 
-constexpr int kControllerPriority = 1, kWorkerPriority = 2;
+// Of the controller in a call and between two, and of the threads.
+constexpr int kCallPriority = 3, kRestPriority = 1, kWorkerPriority = 2;
 constexpr int kPokes = 200;  // signals before a call counts as lost, a millisecond apart but for the first ones
 constexpr int kQuickPokes = 8;
 constexpr int kTrials = 50;  // of the self-test
@@ -143,6 +144,8 @@ const char* Stepper::SelfTest() {
       continue;
     }
     worker->Ask(Worker::kNothing);
+    if (worker->returned()) why = "threads: real-time priorities are not kept";
+    LetRun();
     if (!worker->returned()) why = "threads: real-time priorities are not kept";
   }
   Home();
@@ -167,7 +170,13 @@ void Stepper::Begin() {
   if (real_time_) return;
   // An affinity that cannot be set is that of a machine with one CPU (User Mode Linux).
   sched_setaffinity(0, sizeof one_, &one_);
-  real_time_ = SetPolicy(SCHED_FIFO, kControllerPriority);
+  real_time_ = SetPolicy(SCHED_FIFO, kCallPriority);
+}
+
+// Whoever can run does so before this returns.
+void Stepper::LetRun() {
+  SetPolicy(SCHED_FIFO, kRestPriority);
+  SetPolicy(SCHED_FIFO, kCallPriority);
 }
 
 Stepper::Worker* Stepper::Get(uint8_t thread) {
@@ -201,6 +210,7 @@ void Stepper::Run(const Op& op, Outcome* out) {
   worker.op = op;
   mark_->Enter();
   worker.Ask(Worker::kRun);
+  LetRun();
   const bool settled = Settle(worker);
   mark_->Leave();
   if (!settled) {
@@ -214,11 +224,16 @@ void Stepper::Run(const Op& op, Outcome* out) {
     worker.sleeps = true, ++asleep_;
     out->kind = Outcome::kBlocked;
   }
-  Collect(out);
+  Gather(out);
 }
 
 void Stepper::Collect(Outcome* out) {
   if (asleep_ == 0) return;
+  LetRun();
+  Gather(out);
+}
+
+void Stepper::Gather(Outcome* out) {
   for (uint8_t thread = 1; thread <= kMaxThreads; ++thread) {
     Worker* worker = workers_[thread].get();
     if (worker == nullptr || !worker->sleeps || !worker->returned()) continue;
@@ -239,6 +254,7 @@ void Stepper::Home() {
       if (!worker->Asleep()) continue;
       worker->mark.poked.store(worker->mark.sequence.load());
       syscall(SYS_tgkill, worker->mark.pid.load(), worker->mark.tid.load(), Exec::PokeSignal());
+      LetRun();
     }
     if (!worker->returned()) {
       lost_ = "a thread is lost";

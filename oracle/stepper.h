@@ -1,10 +1,10 @@
 // Steps threads: hands each op to the thread that is to make it, and says which threads came back.
 //
-// Everything runs on one CPU. While a trace has threads, its controller (the calling thread) is SCHED_FIFO 1 and they
-// are SCHED_FIFO 2, so that whatever an op wakes runs before the controller executes another instruction: when it does,
-// each thread has returned or sleeps. Nothing is polled, and no time is in a verdict; a step costs about 5 us. The
-// woken run in the order of their wakes, which makes outcomes reproducible. Needs CAP_SYS_NICE or a limit of real-time
-// priority.
+// Everything runs on one CPU. While a trace has threads, they are SCHED_FIFO 2; its controller (the calling thread) is
+// SCHED_FIFO 3 while it makes a call, so that nobody runs in the middle of it, however the kernel is preempted, and 1
+// for a moment behind it: then whatever the op woke runs, in the order of the wakes, and when the controller executes
+// its next instruction each thread has returned or sleeps. Nothing is polled, and no time is in a verdict; a step costs
+// about 5 us. Needs CAP_SYS_NICE or a limit of real-time priority.
 //
 // Threads share the controller's descriptor table. They are made when a trace first needs them and stay, asleep, until
 // the stepper goes. Not thread-safe: belongs to the thread that opened it.
@@ -35,7 +35,7 @@ class Stepper {
   // Has thread op.thread execute the op, whose operands are literal: kBlocked if it sleeps in it, kHung if it neither
   // sleeps nor returns. Skipped if the thread is in a call.
   void Run(const Op& op, Outcome* out);
-  // Adds who came back since the last op.
+  // After an op of the controller: lets those run whom it woke, and adds who came back.
   void Collect(Outcome* out);
   bool sleepers() const { return asleep_ > 0; }
 
@@ -48,6 +48,8 @@ class Stepper {
   Worker* Get(uint8_t thread);
   const char* SelfTest();
   void Begin();
+  static void LetRun();
+  void Gather(Outcome* out);
   bool Settle(Worker& worker);
 
   CallMark* mark_;
