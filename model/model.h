@@ -608,8 +608,8 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
-  uint8_t running_ = 0;                           // the thread whose call is under way
-  mutable std::unique_ptr<Model> probe_;          // of Sleeps(); kept for its memory
+  uint8_t running_ = 0;                   // the thread whose call is under way
+  mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 
 }  // namespace pollux

@@ -32,6 +32,7 @@ constexpr Era kEras[] = {
     {Quirk::kPipeEveryReadWakes, 0, R(5, 5)},
     {Quirk::kPipeOneQueue, 0, R(5, 6)},
     {Quirk::kEventfdWriteLong, 0, R(6, 9)},
+    {Quirk::kEventfdSleepsFirst, 0, R(6, 5)},
     {Quirk::kUnixPeerFirst, 0, R(6, 14)},
     {Quirk::kUnixEmptyCounts, 0, R(6, 16), R(5, 15)},
     {Quirk::kNetlinkFullLate, 0, R(6, 16), R(5, 4)},
