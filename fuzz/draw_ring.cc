@@ -76,6 +76,40 @@ void Overflow(Generator& g, int32_t ep) {
   g.Wait(ep, 32);
 }
 
+// Completions that found no room are moved when there is some again: is that an edge?
+void Flushed(Generator& g, int32_t ep) {
+  Random& r = g.random();
+  const int32_t n = g.Made(ops::RingSetup(1, 0));
+  if (n < 0) return;
+  const Fd fd = g.Operand(n);
+  for (uint32_t i = 2 + r.Below(2); i > 0; --i) {
+    g.Emit(ops::RingPush(fd, 1));
+    g.Emit(ops::RingEnter(fd, 1, 0));
+  }
+  g.Emit(ops::RingReap(fd, 1 + r.Below(2)));
+  g.Emit(ops::Add(g.Operand(ep), fd, kIn | (r.OneIn(4) ? 0 : kEt), g.Data()));
+  g.Wait(ep, 32);
+  g.Emit(ops::RingEnter(fd, 0, r.OneIn(4) ? 0 : kGetevents));
+  g.Wait(ep, 32);
+}
+
+// Who watches the instance that watches the ring hears of it by URING_WAKE, too.
+void Upward(Generator& g, int32_t ep) {
+  Random& r = g.random();
+  const int32_t n = g.Made(ops::RingSetup(1 + r.Below(4), 0));
+  const int32_t outer = g.Made(ops::EpollCreate1());
+  const int32_t other = g.Made(ops::Eventfd(0, kONonblock));
+  if (n < 0 || outer < 0 || other < 0) return;
+  g.Emit(ops::Add(g.Operand(ep), g.Operand(n), kIn | (r.OneIn(3) ? kEt : 0), g.Data()));
+  g.Emit(ops::Add(g.Operand(outer), g.Operand(ep), (r.OneIn(4) ? kIn : 0) | kUringWake, g.Data()));
+  g.Emit(ops::Add(g.Operand(outer), g.Operand(other), kIn, g.Data()));
+  g.Emit(ops::RingPush(g.Operand(n), 1));
+  g.Emit(ops::RingEnter(g.Operand(n), 1, 0));
+  g.Emit(ops::Write(g.Operand(other), 8, 1));
+  if (!r.OneIn(4)) g.Emit(ops::Mod(g.Operand(outer), g.Operand(ep), kIn, g.Data()));
+  g.Wait(outer, 32);
+}
+
 // No message carries a ring.
 void Passed(Generator& g, int32_t) {
   Random& r = g.random();
@@ -87,7 +121,7 @@ void Passed(Generator& g, int32_t) {
   g.Emit(ops::Recvfd(Fd::Output(socket.op(), 1)));
 }
 
-constexpr Scene kScenes[] = {{4, &Overflow}, {1, &Passed}};
+constexpr Scene kScenes[] = {{8, &Overflow}, {4, &Flushed}, {4, &Upward}, {1, &Passed}};
 
 }  // namespace
 

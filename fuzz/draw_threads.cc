@@ -142,9 +142,12 @@ void InFiles(Generator& g, int32_t ep) {
       const bool full = r.OneIn(2);
       if (full) g.Emit(ops::Fcntl(g.Operand(write), kFSetpipeSz, 4096));
       if (full && r.OneIn(2)) g.Emit(ops::Write(g.Operand(write), 4096));
-      g.Register(ep, full ? write : read, full ? kOut : kIn);
+      const bool its = r.OneIn(3);  // the end at which nobody sleeps
+      g.Register(ep, full != its ? write : read, (full != its ? kOut : kIn) | (r.OneIn(2) ? kEt : 0));
+      if (r.OneIn(2)) g.Wait(ep, 8);
       for (uint32_t i = 1 + r.Below(3); i > 0; --i) {
-        g.ByThread(full ? ops::Write(g.Operand(write), PipeBytes(&r)) : ops::Read(g.Operand(read), PipeBytes(&r)));
+        const uint32_t bytes = r.OneIn(2) ? 1 : PipeBytes(&r);  // small ones: there is enough for several
+        g.ByThread(full ? ops::Write(g.Operand(write), bytes) : ops::Read(g.Operand(read), bytes));
       }
       if (r.OneIn(2)) Sleepers(g, ep);
       if (r.OneIn(6)) g.Emit(ops::Fcntl(g.Operand(full ? write : read), kFSetfl, kONonblock));

@@ -80,6 +80,9 @@ Features FeaturesOf(const Op& op, const std::vector<Op>& ops) {
       if ((op.u32(1) & kEfdSemaphore) != 0) f |= Of(kSemaphore);
       if ((op.u32(1) & kONonblock) == 0) f |= Of(kBlockingFile);
       break;
+    case Call::kOpenpty:
+      if ((op.u32(0) & kONonblock) == 0) f |= Of(kBlockingFile);
+      break;
     case Call::kPipe2:
       if ((op.u32(0) & kODirect) != 0) f |= Of(kPackets);
       if ((op.u32(0) & kONonblock) == 0) f |= Of(kBlockingFile);

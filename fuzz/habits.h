@@ -32,8 +32,8 @@ struct Habits {
   void (*nudge)(Generator& g, const Shadow::File& file) = nullptr;  // notifies with key 0; null: none does
   void (*fill)(Generator& g, Fd fd) = nullptr;                      // uses up the room to write; null: there is none
   std::span<const Scene> scenes = {};
-  uint8_t rarity =
-      1;  // on native, one trace in so many may use it: what costs time has its share of traces, not of time
+  // On native, one trace in so many may use it: what costs time has its share of traces, not of time.
+  uint8_t rarity = 1;
 };
 
 std::span<const Habits* const> AllHabits();
@@ -47,7 +47,7 @@ const Habits* HabitsOf(FileKind kind);
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
     kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kProcessHabits, kDeviceHabits,
     kAnnouncerHabits, kNetlinkHabits, kInotifyHabits, kRingHabits, kMqueueHabits, kSignalfdHabits, kPidfdHabits,
-    kThreadHabits;
+    kCaller32Habits, kThreadHabits, kPtmHabits, kPtsHabits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -39,6 +39,12 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
       case Call::kEventfd:
         k[0] = FileKind::kEventfd;
         break;
+      case Call::kOpenpty:
+        k = {FileKind::kPtm, FileKind::kPts};
+        break;
+      case Call::kPtsopen:
+        k[0] = FileKind::kPts;
+        break;
       case Call::kSocketpair:
         k[0] = op.num(0) == kSockStream  ? FileKind::kStream
                : op.num(0) == kSockDgram ? FileKind::kDgram
@@ -313,7 +319,9 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
     Op& op = (*ops)[random->Below(size)];
     if (Spec(op.call).args.empty()) continue;
     if (random->OneIn(op.process != 0 ? 8 : 128)) {
-      op.process ^= 1;
+      op.process ^= 1, op.thread = op.i386 = 0;
+    } else if (op.i386 != 0 && random->OneIn(8)) {
+      op.i386 = 0;
     } else if (op.thread != 0 && random->OneIn(4)) {
       op.thread = static_cast<uint8_t>(random->Below(kThreadsDrawn + 1));
     } else if (Polls(op.call)) {

@@ -137,6 +137,7 @@ FileKind Shadow::Reopened(const File& file, uint32_t flags) const {
                                      : FileKind::kPipeRead;
   }
   if ((flags & kOPath) != 0) return FileKind::kRefused;
+  if (file.kind == FileKind::kPts) return FileKind::kPts;
   const bool named = file.kind == FileKind::kRefused || file.kind == FileKind::kDevice ||
                      file.kind == FileKind::kAnnouncer || file.kind == FileKind::kMqueue;
   return named ? file.kind : FileKind::kNone;
@@ -304,6 +305,16 @@ void Shadow::Apply(const Op& op) {
     case Call::kMqOpen:
       if (op.num(1) > 0 && op.num(2) > 0) one(FileKind::kMqueue);
       break;
+    case Call::kOpenpty:
+      if (Only(op.u32(0), kOCloexec | kONonblock)) pair(FileKind::kPtm, FileKind::kPts);
+      break;
+    case Call::kPtsopen: {
+      const FileId master = At(Number(op.fd(0)));
+      if (files_[master].kind != FileKind::kPtm || !Only(op.u32(1), 3 | kOCloexec | kONonblock)) break;
+      const FileId slave = one(FileKind::kPts);
+      if (slave != kNoFile) files_[slave].peer = master, files_[master].peer = slave;
+      break;
+    }
     case Call::kMemfdCreate:
       one(FileKind::kRefused);
       break;
@@ -320,6 +331,7 @@ void Shadow::Apply(const Op& op) {
       const FileKind kind = from.refs == 0 ? FileKind::kNone : Reopened(from, op.u32(1));
       if (kind == FileKind::kNone) break;
       const FileId id = one(kind);
+      if (id != kNoFile && kind == FileKind::kPts) files_[id].peer = from.peer;
       if (id == kNoFile || from.node == kNoFile) break;
       SetEnds(from.node, id);
       // What is open for both reads what it writes itself.

@@ -110,6 +110,13 @@ void Tame(Op* op) {
     case Call::kPidfdOpen:
       op->arg[1] &= kONonblock;
       return;
+    case Call::kOpenpty:
+      op->arg[0] &= kONonblock | kOCloexec;
+      return;
+    case Call::kPtsopen:
+      op->arg[1] &= 3 | kONonblock | kOCloexec;
+      if ((op->arg[1] & 3) == 3) op->arg[1] &= ~uint64_t{1};
+      return;
     case Call::kMqOpen:
       op->arg[0] &= 3 | kOCloexec | kONonblock;
       if ((op->arg[0] & 3) == 3) op->arg[0] &= ~uint64_t{1};
@@ -120,9 +127,9 @@ void Tame(Op* op) {
       op->arg[0] &= kMemfdKnown;
       return;
     case Call::kIoctl: {
-      // FIONCLEX and FIOCLEX, which every file knows, or a request that none does.
+      // FIONCLEX and FIOCLEX, which every file knows, TCGETS, or a request that none does.
       const uint32_t request = op->u32(1);
-      if (request != 0x5450 && request != 0x5451) op->arg[1] = 0x8a00 | (request & 0x80);
+      if (request != 0x5450 && request != 0x5451 && request != 0x5401) op->arg[1] = 0x8a00 | (request & 0x80);
       return;
     }
     case Call::kFcntl:

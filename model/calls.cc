@@ -446,6 +446,8 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kPidfdOpen, "pidfd_open", Yields::kDescriptor, kPidfdOpenArgs},
       {Call::kExitChild, "exit_child", Yields::kValue, kFdArgs},
       {Call::kReap, "reap", Yields::kOption, kFdArgs},
+      {Call::kOpenpty, "openpty", Yields::kTwo, kPipe2Args},
+      {Call::kPtsopen, "ptsopen", Yields::kDescriptor, kReopenArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
@@ -526,6 +528,7 @@ void Canonicalize(Op* op) {
   op->process %= kProcesses;
   // The second process has no threads.
   if (op->thread > kMaxThreads || op->process != 0) op->thread = 0;
+  op->i386 = op->i386 != 0 && op->process == 0 && op->thread == 0;
   const std::span<const ArgSpec> args = Spec(op->call).args;
   op->npoll = Polls(op->call) ? static_cast<uint8_t>(std::min<size_t>(op->npoll, MaxPolled(op->call))) : 0;
   const uint16_t polled = op->call == Call::kSelect ? kSelectSets : UINT16_MAX;

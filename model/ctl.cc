@@ -88,7 +88,8 @@ Errno Model::CtlAdd(Id instance, Id target, int32_t fd, uint32_t events, uint64_
   }
 
   // ep_ptable_queue_proc()
-  const Queues queues = QueuesOf(target);
+  const bool nowhere = OpsOf(target).hung_up != nullptr && rules_(Rule::kPtyHungUpWait, HungUp(target), target);
+  const Queues queues = nowhere ? Queues{} : QueuesOf(target);
   for (size_t i = 0; i < queues.size(); ++i) {
     List* queue = queues[i];
     if (queue == nullptr) continue;

@@ -106,6 +106,15 @@ class Describer {
             std::to_string(q.longest) + " bytes";
         break;
       }
+      case FileType::kPtm:
+      case FileType::kPts: {
+        const bool slave = f.type == FileType::kPts;
+        const Tty &own = s_.ptys[f.object].side[slave], &other = s_.ptys[f.object].side[!slave];
+        t = std::string(slave ? "slave" : "master") + " of a pseudoterminal, " + std::to_string(own.unread) + " unread";
+        if (own.other_closed) t += slave ? ", hung up" : ", no slave";
+        if (other.held > 0) t += ", the other side's buffers hold " + std::to_string(other.held);
+        break;
+      }
       case FileType::kSignalfd:
         t = "signalfd of " + std::to_string(std::popcount(s_.signalfds[f.object].mask)) + " signals, " +
             std::to_string(s_.signals.size()) + " pending";

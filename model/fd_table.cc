@@ -219,7 +219,13 @@ void Model::Fcntl(const Op& op, Outcome* out) {
                  !pipe && (arg & kODirect) != 0 && !(facts_.direct_io & 1u << static_cast<int>(f.type)))) {
         return out->Error(kEINVAL);
       }
+      if ((arg & kOAsync) != 0 && OpsOf(id).no_fasync != nullptr && !HungUp(id)) {
+        return Unmodelled(OpsOf(id).no_fasync, out);
+      }
       const bool toggles = ((static_cast<uint32_t>(arg) ^ f.flags) & kOAsync) != 0;
+      if (OpsOf(id).hung_up != nullptr && rules_(Rule::kPtyHungUpAsync, toggles && HungUp(id), id)) {
+        return out->Error(kENOTTY);
+      }
       if (rules_(Rule::kDeviceFuse, toggles && f.type == FileType::kConstant && WhichOf(f) == Which::kFuse, id)) {
         return out->Error(kEPERM);
       }

@@ -6,6 +6,9 @@
 namespace pollux {
 namespace {
 
+// It makes who sets it the owner.
+constexpr const char* kSigio = "O_ASYNC of a terminal sends SIGIO";
+
 void NoModel(Outcome* out) { out->Clear(), out->kind = Outcome::kSkipped, out->note = "no model of this yet"; }
 
 }  // namespace
@@ -150,13 +153,19 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::DeviceWrite,
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
+     .splice_read = &Model::DeviceSpliceRead,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = true,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
     {.type = FileType::kOpaque,
      .prefix = "",
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
-    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .doors = false},
+     .seeks = true,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
+    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .unread = &Model::SecretUnread},
     {.type = FileType::kTerminal, .prefix = "device.", .open = &Model::TerminalOpen},
     {.type = FileType::kConstant,
      .prefix = "device.",
@@ -165,7 +174,11 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::DeviceWrite,
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
+     .splice_read = &Model::DeviceSpliceRead,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = true,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
     {.type = FileType::kAnnounces,
      .prefix = "proc.",
      .poll = &Model::AnnouncerMask,
@@ -173,7 +186,10 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::DeviceRead,
      .release = &Model::PlainRelease,
      .open = &Model::AnnouncerOpen,
-     .doors = false,
+     .splice_read = &Model::DeviceSpliceRead,
+     .seeks = true,
+     .positions = true,
+     .unread = &Model::DeviceUnread,
      .poll_consumes = true},
     {.type = FileType::kNetlink,
      .prefix = "netlink.",
@@ -182,8 +198,8 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::NetlinkRead,
      .write = &Model::NetlinkWrite,
      .release = &Model::NetlinkRelease,
+     .splice_read = &Model::MessageSpliceRead,
      .fasync = true,
-     .doors = false,
      .socket = &kNetlinkOps},
     {.type = FileType::kInotify,
      .prefix = "inotify.",
@@ -224,7 +240,37 @@ const Model::FileOps Model::kFileOps[] = {
      .wait = &Model::PidfdWait,
      .positions = true,
      .unread = &Model::PidfdUnread},
+    {.type = FileType::kPtm,
+     .prefix = "pty.",
+     .poll = &Model::PtyMask,
+     .wait = &Model::PtyWait,
+     .read = &Model::PtyRead,
+     .write = &Model::PtyWrite,
+     .release = &Model::PtmRelease,
+     .open = &Model::PtmOpen,
+     .splice_read = &Model::PtySpliceRead,
+     .splice_takes = &Model::PtySpliceTakes,
+     .unread = &Model::PtyUnread,
+     .no_fasync = kSigio},
+    {.type = FileType::kPts,
+     .prefix = "pty.",
+     .poll = &Model::PtyMask,
+     .wait = &Model::PtyWait,
+     .read = &Model::PtyRead,
+     .write = &Model::PtyWrite,
+     .release = &Model::PtsRelease,
+     .open = &Model::PtsOpen,
+     .splice_read = &Model::PtySpliceRead,
+     .splice_takes = &Model::PtySpliceTakes,
+     .unread = &Model::PtyUnread,
+     .hung_up = &Model::PtyHungUp,
+     .no_fasync = kSigio},
 };
+
+bool Model::HungUp(Id file) const {
+  const auto hung_up = OpsOf(file).hung_up;
+  return hung_up != nullptr && (this->*hung_up)(state_.files[file]);
+}
 
 Queues Model::QueuesOf(Id file) {
   Queues queues = {};
@@ -544,6 +590,9 @@ void Model::Ioctl(const Op& op, Outcome* out) {
     At(fd).cloexec = rules_(Rule::kIoctlCloexec, request == kFioclex);
     return out->Value(0);
   }
+  const bool terminal = state_.files[id].type == FileType::kPtm || state_.files[id].type == FileType::kPts;
+  constexpr uint32_t kTcgets = 0x5401;  // without a place for the answer
+  if (terminal && rules_(Rule::kPtyTcgets, request == kTcgets && !HungUp(id), id)) return out->Error(kEFAULT);
   out->Error(NoIoctl(id, false));
 }
 
@@ -554,6 +603,7 @@ Errno Model::NoIoctl(Id file, bool given) {
     if (state_.children[f.object].state != ChildState::kAlive) return kESRCH;
   }
   const Which which = WhichOf(f);
+  if (OpsOf(file).hung_up != nullptr && rules_(Rule::kPtyHungUpIoctl, HungUp(file), file)) return kEIO;
   if (rules_(Rule::kDeviceTun, which == Which::kTun, file)) return kEBADFD;
   // Before 6.9 an epoll had no ioctl at all.
   const bool none = Has(Quirk::kNoParams) && f.type == FileType::kEpoll;
@@ -577,7 +627,7 @@ void Model::Fionread(Id id, Memory memory, Outcome* out) {
   const int64_t bytes = unread == nullptr ? -1 : (this->*unread)(File(state_.files[id]), out);
   if (out->kind == Outcome::kSkipped) return;
   if (rules_(Rule::kFionreadUnknown, bytes < 0, id)) {
-    return out->Error(OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
+    return out->Error(unread != nullptr && OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
   }
   if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, true) < 1)) return out->Error(kEFAULT);
   out->Value(static_cast<int32_t>(bytes));
@@ -594,8 +644,10 @@ void Model::IoctlInt(const Op& op, Outcome* out) {
   const bool on = op.num(2) != 0;
   const uint32_t flag = op.call == Call::kFionbio ? kONonblock : kOAsync;
   if (flag == kOAsync) {
+    if (Ops(f.type).no_fasync != nullptr && !HungUp(id)) return Unmodelled(Ops(f.type).no_fasync, out);
     const bool changes = on != ((f.flags & kOAsync) != 0);
-    if (rules_(Rule::kFioasyncNot, changes && !Ops(f.type).fasync, id)) return out->Error(kENOTTY);
+    if (rules_(Rule::kDeviceFuse, changes && WhichOf(f) == Which::kFuse, id)) return out->Error(kEPERM);
+    if (rules_(Rule::kFioasyncNot, changes && !Fasync(f), id)) return out->Error(kENOTTY);
   }
   if (rules_(Rule::kIoctlFlag, on, id)) {
     f.flags |= flag;

@@ -29,7 +29,8 @@ void Model::Run(const Op& op, Outcome* out) {
 }
 
 void Model::Dispatch(const Op& op, Outcome* out) {
-  if (op.call >= Call::kReadv && NoOtherDoor(op, out)) return;
+  if (op.i386 != 0) [[unlikely]]
+    return Dispatch(FromCaller32(op), out);
   switch (op.call) {
     case Call::kEpollCreate:
       if (rules_(Rule::kCreateSize, op.num(0) <= 0)) return out->Error(kEINVAL);
@@ -142,6 +143,10 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Reap(op, out);
     case Call::kMqOpen:
       return MqOpen(op, out);
+    case Call::kOpenpty:
+      return Openpty(op, out);
+    case Call::kPtsopen:
+      return Ptsopen(op, out);
     case Call::kMqSend:
     case Call::kMqReceive:
     case Call::kMqGetattr:

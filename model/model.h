@@ -162,15 +162,18 @@ class Model {
     void (Model::*splice_read)(const File&, int64_t* position, Id pipe, int64_t n, Outcome*) = nullptr;
     // Takes what came out of a pipe. Null: nothing can be spliced to it.
     void (Model::*splice_write)(const File&, int64_t* position, int64_t n) = nullptr;
+    // The same of what may not take all of it: writes, and says how much was taken; if none, *out says why.
+    int64_t (Model::*splice_takes)(const File&, int64_t n, Outcome*) = nullptr;
     bool seeks = false;      // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
     bool positions = false;  // FMODE_PREAD, FMODE_PWRITE: an offset may be given in place of its position
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
-    bool fasync = false;                // O_ASYNC can be switched on
-    bool doors = true;                  // readv, splice, FIONREAD, FIOASYNC and their like have a model
-    bool poll_consumes = false;         // a poll takes what it reports
-    Errno no_ioctl = kENOTTY;           // what an unknown ioctl answers
-    const SocketOps* socket = nullptr;  // of sockets alone
+    bool fasync = false;                                  // O_ASYNC can be switched on
+    bool poll_consumes = false;                           // a poll takes what it reports
+    bool (Model::*hung_up)(const File&) const = nullptr;  // then its poll waits nowhere, and no ioctl is known
+    const char* no_fasync = nullptr;                      // why it has no O_ASYNC here
+    Errno no_ioctl = kENOTTY;                             // what an unknown ioctl answers
+    const SocketOps* socket = nullptr;                    // of sockets alone
   };
   struct SocketOps {
     void (Model::*send)(const File&, Memory, int64_t n, uint32_t flags, Outcome*);
@@ -191,6 +194,7 @@ class Model {
   static const FileOps& Ops(FileType type) { return kFileOps[static_cast<size_t>(type)]; }
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
+  bool HungUp(Id file) const;
   // What an ioctl that the file does not know answers; `given`: it has an argument that is not 0.
   Errno NoIoctl(Id file, bool given = true);
   void EpollWaitQueue(const File& file, Queues* queues);
@@ -281,6 +285,7 @@ class Model {
   void PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock, Outcome* out);
   void FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out);
   void FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out);
+  bool SpliceWriteGoes(Id file, Outcome* out);
   void Sendfile(const Op& op, Outcome* out);
   void SendfileAt(const Op& op, Outcome* out);
   void SendfileFrom(int32_t to, int32_t in, Offset* offset, int64_t n, Outcome* out);
@@ -291,6 +296,9 @@ class Model {
   void UnixSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
   void TcpSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
   void PushPages(Id pipe, int64_t offset, int64_t n);
+
+  // caller32.cc
+  Op FromCaller32(Op op);
 
   // kcmp.cc
   void KcmpFile(const Op& op, Outcome* out);
@@ -380,8 +388,15 @@ class Model {
   Id TerminalOpen(Id inode, uint32_t flags, Outcome* out);
   void MemfdSecret(const Op& op, Outcome* out);
   Which WhichOf(const File& file) const { return state_.inodes[file.inode].which; }
+  void DeviceSpliceRead(const File& file, int64_t* position, Id pipe, int64_t n, Outcome* out);
+  bool DeviceHolds(const File& file, int64_t position, int64_t n, int64_t* bytes);
+  int64_t DeviceUnread(const File& file, Outcome* out);
+  int64_t SecretUnread(const File& file, Outcome* out);
+  // Which of its type's operations a file has that was opened by name.
   bool Fasync(const File& file) const;
-  bool NoOtherDoor(const Op& op, Outcome* out);
+  bool Seeks(const File& file) const;
+  bool SplicesFrom(const File& file) const;
+  bool SplicesTo(const File& file) const;
 
   // announce.cc
   void Change(const Op& op, Outcome* out);
@@ -549,6 +564,31 @@ class Model {
   uint32_t MqueueMask(const File& file);
   int64_t MqueueUnread(const File& file, Outcome*);
   void FreeMqueue(Id id);
+
+  // pty.cc
+  void Openpty(const Op& op, Outcome* out);
+  void Ptsopen(const Op& op, Outcome* out);
+  void OpenSlave(Id pty, uint32_t flags, Outcome* out);
+  Id PtsOpen(Id inode, uint32_t flags, Outcome* out);
+  Id PtmOpen(Id inode, uint32_t flags, Outcome* out);
+  Tty& TtyOf(const File& file);
+  Tty& OtherTty(const File& file);
+  bool PtyHungUp(const File& file) const;
+  void PtyWait(const File& file, Queues* queues);
+  uint32_t PtyMask(const File& file);
+  int64_t PtyUnread(const File& file, Outcome*);
+  int64_t TtyRoom(Tty& tty, int64_t bytes);
+  int64_t TtyInsert(Tty& tty, int64_t bytes);
+  void TtyWork(Tty& tty);
+  void DropTtyBuffer(Tty& tty);
+  bool TtyBacklog(const Tty& tty) const;
+  void PtyRead(const File& file, Memory memory, int64_t n, Outcome* out);
+  void PtyWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);
+  void PtySpliceRead(const File& file, int64_t* position, Id into, int64_t n, Outcome* out);
+  int64_t PtySpliceTakes(const File& file, int64_t n, Outcome* out);
+  void PtmRelease(const File& file);
+  void PtsRelease(const File& file);
+  void FreePty(Id id);
 
   // signalfd.cc
   void Signalfd4(const Op& op, Outcome* out);

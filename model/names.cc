@@ -19,6 +19,8 @@ std::string Base(Call call, size_t out) {
       return out == 0 ? "r" : "w";
     case Call::kEventfd:
       return "e";
+    case Call::kOpenpty:
+      return out == 0 ? "m" : "s";
     case Call::kSocketpair:
       return "s";
     case Call::kSocket:

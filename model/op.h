@@ -114,8 +114,10 @@ enum class Call : uint8_t {
   kPidfdOpen,       // pidfd_open(0 fd, 1 flags): one more of the same child
   kExitChild,       // exit_child(0 fd): pidfd_send_signal(SIGKILL), and the child is dead
   kReap,            // reap(0 fd) = 0, status: waitid(P_PIDFD)
+  kOpenpty,         // openpty(0 flags) = master, slave: of a new pseudoterminal in raw mode
+  kPtsopen,         // ptsopen(0 master, 1 flags): its slave once more (TIOCGPTPEER)
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kReap) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kPtsopen) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -274,6 +276,7 @@ struct Op {
   uint8_t npoll = 0;
   uint8_t process = 0;  // who calls: 0 the first process, 1 the one that fork() made ("P2:")
   uint8_t thread = 0;   // of the first process: 0 the controller, n thread Tn
+  uint8_t i386 = 0;     // 1: the controller calls as a 32-bit process does ("i386:"), by int 0x80
   std::array<uint64_t, kMaxArgs> arg = {};
 
   Fd fd(size_t i) const { return Fd::FromBits(arg[i]); }

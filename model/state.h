@@ -151,6 +151,8 @@ enum class FileType : uint8_t {
   kMqueue,
   kSignalfd,
   kPidfd,
+  kPtm,  // master and slave of a pseudoterminal
+  kPts,
   kCount,
 };
 
@@ -369,6 +371,29 @@ struct Mqueue {
   List queue;
 };
 
+// One of the buffers in which what was written to a terminal waits for its worker.
+struct TtyBuffer {
+  Hook in_tty;
+  int64_t size = 0, used = 0, read = 0;  // twice its size fits
+};
+using TtyBufferList = ListOps<TtyBuffer, &TtyBuffer::in_tty>;
+
+// One side of a pseudoterminal, and what is on its way to it.
+struct Tty {
+  int32_t files = 0;                 // open file descriptions
+  bool other_closed = false;         // TTY_OTHER_CLOSED
+  bool io_error = false;             // TTY_IO_ERROR
+  int64_t unread = 0, position = 0;  // what can be read, and where in the line discipline's buffer that begins
+  List buffers;                      // never without one
+  int64_t held = 0, spare = 0;       // their sizes' sum (mem_used); small ones that were freed
+  List read_queue, write_queue;
+};
+
+struct Pty {
+  Tty side[2];      // master, slave
+  Id inode = kNil;  // the slave's
+};
+
 struct Signalfd {
   uint32_t mask = 0;  // SignalBit
 };
@@ -510,6 +535,8 @@ struct State : Process {
   uint32_t watched = 0;  // watches that have an inode
   Table<Mqueue> mqueues;
   Table<MqMessage> mq_messages;
+  Table<Pty> ptys;
+  Table<TtyBuffer> tty_buffers;
   Table<Signalfd> signalfds;
   std::vector<PendingSignal> signals;  // in the order in which they came
   List signal_queue;                   // where every signalfd of the process waits (sighand->signalfd_wqh)
@@ -539,7 +566,7 @@ struct State : Process {
     mounts = domain_name = {};
     netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 1;
     rings.Clear(), inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;
-    mqueues.Clear(), mq_messages.Clear();
+    mqueues.Clear(), mq_messages.Clear(), ptys.Clear(), tty_buffers.Clear();
     signalfds.Clear(), signals.clear(), signal_queue = {}, children.Clear(), unreaped = 0;
   }
 };

@@ -115,6 +115,8 @@ const char* NotBesideThreads(const Op& op) {
     case Call::kUringEpollWait:
     case Call::kRingSetup:
       return "no io_uring in a trace with threads";
+    case Call::kOpenpty:
+      return "no pseudoterminals in a trace with threads";
     case Call::kFork:
     case Call::kChild:
       return "no second process in a trace with threads";

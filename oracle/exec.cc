@@ -21,6 +21,11 @@
 namespace pollux {
 namespace {
 
+bool SetsAsync(const Op& op) {
+  if (op.call == Call::kFcntl) return op.num(1) == kFSetfl && (op.u32(2) & kOAsync) != 0;
+  return op.call == Call::kFioasync && op.num(2) != 0;
+}
+
 bool Sends(Call call) { return call == Call::kRaise || call == Call::kKill || call == Call::kSigqueue; }
 
 // What is changed for the whole process, while there is an Exec: SIGPIPE, the poke signal, the signals of traces.
@@ -177,6 +182,7 @@ void Exec::Reset() {
   const bool inet = loopback_.busy();
   if (inet) [[unlikely]]
     loopback_.Reset();
+  ptys_.Reset();
   announcer_.Reset();
   // It was the first to keep this thread where it is, if it did.
   if (!loopback_.busy()) second_.Unpin();
@@ -222,7 +228,7 @@ void Exec::Run(const Op& op, Outcome* out) {
   if (op.call == Call::kOpen) [[unlikely]] {
     if (const char* why = BeforeOpen(op)) return Skip(why, out);
   }
-  by_second_ = op.process != 0;
+  by_second_ = op.process != 0, by_32_ = op.i386 != 0;
   if (by_second_ && !second_.alive()) [[unlikely]]
     return out->Error(kESRCH);
   if (!Prepare(op, call_)) [[unlikely]] {
@@ -231,6 +237,7 @@ void Exec::Run(const Op& op, Outcome* out) {
     if (op.call == Call::kRingSetup || op.call == Call::kRingPush || op.call == Call::kRingReap) {
       return RunRing(op, out);
     }
+    if (op.call == Call::kOpenpty) return RunOpenpty(op, out);
     if (op.call == Call::kUringEpollCtl || op.call == Call::kUringEpollWait) return RunUring(op, out);
     if (op.call == Call::kChange) {
       const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
@@ -238,6 +245,10 @@ void Exec::Run(const Op& op, Outcome* out) {
     }
     if (op.call == Call::kWatches) return Skip("no quota here", out);
     return RunSpecial(op, out);
+  }
+  if (by_32_) [[unlikely]] {
+    if (const char* why = LacksCaller32()) return Skip(why, out);
+    ForCaller32(op, call_);
   }
   if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
   if (op.call == Call::kPrlimit && call_->limit.rlim_cur > call_->limit.rlim_max) {
@@ -254,6 +265,11 @@ void Exec::Run(const Op& op, Outcome* out) {
     if (const char* why = signals_.Lacks(op.call)) return Skip(why, out);
     signals_.Sends();
   }
+  const bool ptys = ptys_.active();
+  if (ptys) [[unlikely]] {
+    if (SetsAsync(op) && ptys_.Terminal(op.fd(0).number())) return Skip("O_ASYNC of a terminal sends SIGIO", out);
+    ptys_.Before(op, by_second_);
+  }
   const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
   if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
     if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
@@ -263,6 +279,10 @@ void Exec::Run(const Op& op, Outcome* out) {
   }
   out->Clear();
   Collect(op, *call_, result, out);
+  // A number that came with a message is not what the call returned.
+  const bool came = op.call == Call::kRecvfd && out->kind == Outcome::kValues;
+  if (ptys && !died) [[unlikely]]
+    ptys_.After(op, came ? out->value[0] : result, by_second_);
   if (op.call == Call::kTimerfdCreate || !restart_expires_.empty()) FollowTimers(op, result);
   if (blocked || died) [[unlikely]] {
     out->Clear();
@@ -276,6 +296,16 @@ void Exec::RunRing(const Op& op, Outcome* out) {
                                                    : ReapCompletions(op.fd(0).number(), op.u32(1));
   if (result == -ENOMEM) return Skip("no memory for a ring", out);
   result < 0 ? out->Error(static_cast<Errno>(-result)) : out->Value(result);
+}
+
+void Exec::RunOpenpty(const Op& op, Outcome* out) {
+  const char* why;
+  int numbers[2];
+  const long result = ptys_.Open(static_cast<int>(op.u32(0)), numbers, &why);
+  if (why != nullptr) return Skip(why, out);
+  if (result < 0) return out->Error(static_cast<Errno>(-result));
+  out->Clear(), out->nvalues = 2;
+  out->value[0] = numbers[0], out->value[1] = numbers[1];
 }
 
 void Exec::RunProcess(const Op& op, Outcome* out) {
@@ -378,8 +408,8 @@ long Exec::InvokeMarked(const SystemCall& call, bool interruptible, bool* blocke
   mark_->Enter();
   long result;
   do {
-    if (by_second_) [[unlikely]] {
-      result = second_.Call(call, mark_, died);
+    if (by_second_ | by_32_) [[unlikely]] {
+      result = by_second_ ? second_.Call(call, mark_, died) : InvokeFrom32(call);
     } else {
       result = Invoke(call);
     }

@@ -1,11 +1,13 @@
 // Where pointer arguments stand: the executing thread's buffers between inaccessible pages.
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -88,6 +90,11 @@ bool Exec::Map(bool beside) {
   for (char* p : structs) std::memset(p, 0, 2 * page);
   std::memset(shared_, 0, page);
   text_.resize(4096);
+  ptys_.Use(reinterpret_cast<int*>(shared_ + page / 2), [this](bool second, long number, long a, long b, long c) {
+    if (second) return second_.alive() ? second_.Make(number, a, b, c) : -ESRCH;
+    const long result = syscall(number, a, b, c);
+    return result == -1 ? -static_cast<long>(errno) : result;
+  });
   return true;
 }
 

@@ -160,7 +160,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       }
       c->time = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
       const char* sets = StructAt(op.mem(0), c->sets, sizeof c->sets, 0);
-      const auto of = [&](size_t s) { return sets == nullptr ? 0 : address(sets + 8 * s); };
+      const bool somewhere = sets != nullptr && op.mem(0).kind() != Memory::kKernel;
+      const auto of = [&](size_t s) { return address(somewhere ? sets + 8 * s : sets); };
       static_assert(kIn == 1 && kPri == 2 && kOut == 4);
 #ifdef SYS_select
       return set(SYS_select, highest + 1, of(0), of(2), of(1),
@@ -354,7 +355,7 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       return set(SYS_fchmod, fd, op.u32(1));
     case Call::kReopen:
       ThreadPath(c->path, "/proc/thread-self/fd/", static_cast<int>(fd));
-      return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)));
+      return set(SYS_openat, AT_FDCWD, address(c->path), NativeFlags(op.u32(1)) | O_NOCTTY);
     case Call::kSignalfd4:
       c->sigmask = Sigset(op.u32(2));
       return set(SYS_signalfd4, fd, address(StructAt(op.mem(1), &c->sigmask, sizeof c->sigmask, 0)), sizeof c->sigmask,
@@ -388,6 +389,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       c->queue.attributes = {};
       c->queue.attributes.mq_flags = op.u32(1);
       return set(SYS_mq_getsetattr, fd, address(&c->queue.attributes), 0);
+    case Call::kPtsopen:
+      return set(SYS_ioctl, fd, TIOCGPTPEER, static_cast<long>(op.u32(1) | O_NOCTTY));
     case Call::kMemfdSecret:
       return set(kMemfdSecret, op.u32(0));
     case Call::kFdinfo:
@@ -396,6 +399,7 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kRingPush:
     case Call::kRingReap:
     case Call::kMqOpen:
+    case Call::kOpenpty:
     case Call::kChild:
     case Call::kPidfdOpen:
     case Call::kExitChild:

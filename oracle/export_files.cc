@@ -33,6 +33,18 @@ static char *halves(int index, size_t size) {
 }
 )",
      ""},
+    {"narrow_segments", R"(
+/* The two as a 32-bit caller has them. */
+static uint32_t *narrow_segments(void) {
+  static uint32_t narrow[4];
+  for (int i = 0; i < 2; ++i) {
+    narrow[2 * i] = (uint32_t)(uintptr_t)segments[i].iov_base;
+    narrow[2 * i + 1] = (uint32_t)segments[i].iov_len;
+  }
+  return narrow;
+}
+)",
+     ""},
     {"sets", R"(
 /* The three sets of select, and where they stand: read, write, except. */
 static uint64_t sets[3], *at_sets;
@@ -203,6 +215,43 @@ static long fifo(int flags) {
   result = result_of(openat((int)mount, "fifo", O_PATH | flags));
   close((int)mount);
   return result;
+}
+)",
+     ""},
+    {"new_pty", R"(
+/* A pseudoterminal in raw mode. */
+static long new_pty(int flags) {
+  const int unlocked = 0;
+  struct termios raw;
+  pair[0] = open("/dev/ptmx", O_RDWR | O_NOCTTY | flags);
+  if (pair[0] < 0 && errno == EMFILE) return -EMFILE;
+  if (pair[0] < 0) exit(2);
+  ioctl(pair[0], TIOCSPTLCK, &unlocked);
+  pair[1] = ioctl(pair[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | flags);
+  if (pair[1] < 0) {
+    if (errno != EMFILE) exit(2);
+    close(pair[0]);
+    return -EMFILE;
+  }
+  if (tcgetattr(pair[1], &raw) != 0) exit(2);
+  cfmakeraw(&raw);
+  tcsetattr(pair[1], TCSANOW, &raw);
+  return 0;
+}
+)",
+     ""},
+    {"write_nothing", R"(
+/* Notifies who waits to write, which the write that follows does at its end: so this comes first. */
+static void write_nothing(int fd) {
+  if (write(fd, "", 0) < 0) exit(2);
+}
+)",
+     ""},
+    {"arrives", R"(
+/* What was written to a terminal gets there through a worker of the kernel. */
+static void arrives(int fd, int bytes) {
+  int unread = -1;
+  for (int i = 0; i < 100000 && ioctl(fd, FIONREAD, &unread) == 0 && unread != bytes; ++i) usleep(10);
 }
 )",
      ""},

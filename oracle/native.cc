@@ -114,6 +114,8 @@ std::vector<Op> Probes() {
       op(Call::kPidfdOpen, {none}),
       op(Call::kExitChild, {none}),
       op(Call::kReap, {none}),
+      op(Call::kOpenpty),
+      op(Call::kPtsopen, {none}),
   };
 }
 

@@ -106,7 +106,7 @@ struct Catalogue {
     }
     for (const std::vector<Mistake>* table :
          {&EpollMistakes(), &FileMistakes(), &UnixMistakes(), &InetMistakes(), &DoorMistakes(), &NamedMistakes(),
-          &NetlinkMistakes(), &ProcessMistakes(), &NotifyMistakes(), &SignalMistakes()}) {
+          &NetlinkMistakes(), &ProcessMistakes(), &NotifyMistakes(), &SignalMistakes(), &PtyMistakes()}) {
       for (const Mistake& m : *table) {
         infos.push_back(
             {.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});

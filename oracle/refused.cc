@@ -96,6 +96,12 @@ const char* Refused(const Op& op) {
     }
     case Call::kPidfdOpen:
       return (op.u32(1) & ~kONonblock) != 0 ? "a pidfd flag outside the language" : nullptr;
+    case Call::kOpenpty:
+      return (op.u32(0) & ~(kONonblock | kOCloexec)) != 0 ? "an openpty flag outside the language" : nullptr;
+    case Call::kPtsopen:
+      return (op.u32(1) & ~(3 | kONonblock | kOCloexec)) != 0 || (op.u32(1) & 3) == 3
+                 ? "a ptsopen flag outside the language"
+                 : nullptr;
     case Call::kMqOpen:
       if ((op.u32(0) & ~(3 | kONonblock | kOCloexec)) != 0 || (op.u32(0) & 3) == 3) {
         return "an mq_open flag outside the language";

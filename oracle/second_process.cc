@@ -312,6 +312,7 @@ size_t SecondProcess::Program(char* to) const {
 
 const char* SecondProcess::Fork() { return "no second process on this architecture"; }
 long SecondProcess::Call(const SystemCall&, const CallMark*, bool*) { return -ESRCH; }
+long SecondProcess::Make(long, long, long, long, long, long) { return -ESRCH; }
 const char* SecondProcess::Execve() { return "no second process on this architecture"; }
 void SecondProcess::Exit() {}
 void SecondProcess::Kill() {}

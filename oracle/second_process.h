@@ -59,6 +59,8 @@ class SecondProcess {
   // Makes the call there: its result, or -errno; -ESRCH with *died if the process went. A call during which the mark
   // is poked (null: it is not) is interrupted there.
   long Call(const SystemCall& call, const CallMark* mark, bool* died);
+  // Makes a call of the harness's own there. What its arguments point to is memory that both have.
+  long Make(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0);
   // It becomes another program. nullptr, or why it did not.
   const char* Execve();
   // Ends it: returns when it is gone and so is what only its table held.
@@ -68,7 +70,6 @@ class SecondProcess {
   void Unpin();
 
  private:
-  long Make(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0);
   size_t Program(char* to) const;
   void Await();
 
