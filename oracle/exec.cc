@@ -266,7 +266,13 @@ void Exec::Run(const Op& op, Outcome* out) {
     if (SetsAsync(op) && ptys_.Terminal(op.fd(0).number())) return Skip("O_ASYNC of a terminal sends SIGIO", out);
     ptys_.Before(op, by_second_);
   }
-  const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
+  long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
+  if (ptys && op.call == Call::kWrite && !blocked && ptys_.CutShort(op, result, by_second_)) [[unlikely]] {
+    call_->arg[1] += result, call_->arg[2] -= result;
+    const long more = InvokeMarked(*call_, false, &blocked, &died);
+    call_->arg[1] -= result, call_->arg[2] += result;
+    result += std::max(more, 0l);
+  }
   if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
     if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
   }
