@@ -154,7 +154,10 @@ int64_t Ptys::Unread(bool second, int number) {
 }
 
 bool Ptys::CutShort(const Op& op, long result, bool second) {
-  return result > 0 && result % kPiece == 0 && static_cast<uint64_t>(result) < op.arg[2] &&
+  const bool vector = op.call == Call::kWritev;
+  if (op.call != Call::kWrite && !(vector && op.mem(7).good())) return false;
+  const uint64_t n = op.arg[2] + (vector ? op.arg[5] : 0);
+  return result > 0 && result % kPiece == 0 && static_cast<uint64_t>(result) < n &&
          Find(second, op.fd(0).number()).pair != nullptr;
 }
 
