@@ -125,7 +125,8 @@ void Generator::Spliced() {
     file = r.OneIn(3)   ? Made(ops::Make(Call::kMemfdCreate, {0}))
            : r.OneIn(2) ? Made(ops::Make(Call::kOpen, {static_cast<uint64_t>(Which::kNull), kORdwr}))
            : r.OneIn(2) ? SomeFile()
-                        : Create(r.OneIn(2)   ? FileKind::kDgram
+                        : Create(r.OneIn(4)   ? r.Pick({FileKind::kDevice, FileKind::kAnnouncer, FileKind::kNetlink})
+                                 : r.OneIn(2) ? FileKind::kDgram
                                  : r.OneIn(2) ? FileKind::kSeqpacket
                                               : FileKind::kEventfd);
   }

@@ -36,12 +36,52 @@ int32_t CreateDevice(Generator& g, uint32_t flags) {
   return n;
 }
 
+// The other doors to what a file holds, and to what it takes.
+void Door(Generator& g, Fd fd) {
+  Random& r = g.random();
+  constexpr Call kRequests[] = {Call::kFionread, Call::kFionread, Call::kFioasync, Call::kFionbio};
+  switch (r.Below(8)) {
+    case 0:
+      return g.Emit(ops::IoctlInt(r.Pick(kRequests), fd, 1, r.OneIn(8) ? g.BadMemory(0) : Memory()));
+    case 1:
+      return g.Emit(ops::Readv(fd, r.Below(3), r.Below(3)));
+    case 2:
+      return g.Emit(ops::Writev(fd, r.Below(3), 0, r.Below(3), 0));
+    case 3:
+      g.Emit(ops::Make(Call::kMemfdCreate, {0}));
+      g.Emit(r.OneIn(2) ? ops::Sendfile(Fd::Output(g.shadow().size() - 1, 0), fd, r.Below(4))
+                        : ops::Sendfile(fd, Fd::Output(g.shadow().size() - 1, 0), r.Below(4)));
+      return;
+    default:
+      break;
+  }
+  g.Emit(ops::Pipe2(kONonblock));
+  const Fd reader = Fd::Output(g.shadow().size() - 1, 0), writer = Fd::Output(g.shadow().size() - 1, 1);
+  constexpr int64_t kOffsets[] = {0, 1, 2, 5, -1};
+  switch (r.Below(5)) {
+    case 0:
+      return g.Emit(ops::Splice(fd, writer, r.Below(5)));
+    case 1:
+      return g.Emit(ops::SpliceAt(fd, Memory(), r.Pick(kOffsets), writer, Memory::kNull, 0, r.Below(5)));
+    case 2:
+      return g.Emit(r.OneIn(2) ? ops::Sendfile(writer, fd, r.Below(5))
+                               : ops::SendfileAt(writer, fd, Memory(), r.Pick(kOffsets), r.Below(5)));
+    default:
+      if (!r.OneIn(3)) g.Emit(ops::Write(writer, 3));
+      return g.Emit(r.OneIn(2) ? ops::Splice(reader, fd, r.Below(5))
+                               : ops::SpliceAt(reader, Memory::kNull, 0, fd, Memory(), r.Pick(kOffsets), r.Below(5)));
+  }
+}
+
 // Reads tell most of them apart; of an attribute they change the mask.
 void UseDevice(Generator& g, const Shadow::File& file) {
   if (file.number < 0) return;
   Random& r = g.random();
   const Fd fd = g.Operand(file.number);
-  switch (r.Below(8)) {
+  switch (r.Below(10)) {
+    case 8:
+    case 9:
+      return Door(g, fd);
     case 0:
       return g.Emit(ops::Write(fd, r.Below(9)));
     case 1:
@@ -66,7 +106,10 @@ void Attribute(Generator& g, int32_t ep) {
   }
   for (uint32_t i = r.Between(2, 6); i > 0; --i) {
     const Fd fd = g.Operand(r.Pick(numbers));
-    switch (r.Below(5)) {
+    switch (r.Below(6)) {
+      case 5:
+        Door(g, fd);
+        break;
       case 0:
         g.Emit(ops::Poll({{fd, kIn | kPri | kOut}}));
         break;
@@ -100,6 +143,7 @@ void ChangeSomething(Generator& g, const Shadow::File&) {
 
 // A poll takes what it finds.
 void Take(Generator& g, const Shadow::File& file) {
+  if (file.number >= 0 && g.random().OneIn(6)) return Door(g, g.Operand(file.number));
   if (file.number >= 0)
     g.Emit(ops::Poll({{g.Operand(file.number), static_cast<uint16_t>(g.random().OneIn(2) ? kIn : 0)}}));
 }

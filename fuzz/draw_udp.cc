@@ -87,7 +87,7 @@ void Datagrams(Generator& g, int32_t ep) {
         if (r.OneIn(3)) g.Emit(ops::Close(fd));
         break;
       case 8:
-        g.Emit(ops::Getsockopt(fd, r.OneIn(8) ? kTcpNodelay : kSoError));
+        g.Emit(ops::Getsockopt(fd, r.OneIn(8) ? kTcpNodelay : r.OneIn(4) ? r.Pick({kSoSndbuf, kSoRcvbuf}) : kSoError));
         break;
       case 9:
         g.Emit(r.OneIn(2) ? ops::Send(fd, r.OneIn(4) ? 70000 : 4, kMsgDontwait, g.BadMemory(4))

@@ -167,12 +167,17 @@ void Generator::Extend(Random* random, std::vector<Op>* ops, uint32_t n) {
 void Generator::Emit(const Op& op) {
   if (ops_->size() >= kMaxTrace) return;
   ops_->push_back(op);
-  if (taste_.threads > 0 && random_->Chance(70)) GiveToThread(&ops_->back());
-  if (ops_->back().thread == 0 && shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) &&
-      op.call < Call::kFork && random_->OneIn(3)) {
-    ops_->back().process = 1;
+  Op& last = ops_->back();
+  if (taste_.threads > 0 && random_->Chance(70)) GiveToThread(&last);
+  if (last.thread == 0 && shadow_.second() && Outputs(op.call) == 0 && SecondMay(op.call) && op.call < Call::kFork &&
+      random_->OneIn(3)) {
+    last.process = 1, last.i386 = 0;
+  } else if (Allowed(FileKind::kCaller32) && (last.process | last.thread) == 0 && Caller32May(op.call) &&
+             random_->OneIn(3)) {
+    last.i386 = 1;
   }
-  shadow_.Apply(ops_->back());
+  if (!options_.callers32 || last.thread != 0) last.i386 = 0;
+  shadow_.Apply(last);
 }
 
 // A thread makes the call, if one may: of a wait that would not sleep, one that may.

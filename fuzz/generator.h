@@ -23,11 +23,12 @@
 namespace pollux {
 
 struct GeneratorOptions {
-  bool sleeps = true;    // rarely, waits of 1 ms that may expire
-  bool watches = true;   // the quota op
-  uint32_t threads = 6;  // the most threads that a trace has; 0: none has any
-  bool model = false;    // a model executes: no type of file costs more time than others
-  uint64_t only = 0;     // bit k: files of kind k are created (FileKind); 0: all kinds
+  bool sleeps = true;     // rarely, waits of 1 ms that may expire
+  bool watches = true;    // the quota op
+  bool callers32 = true;  // calls as 32-bit processes make them
+  uint32_t threads = 6;   // the most threads that a trace has; 0: none has any
+  bool model = false;     // a model executes: no type of file costs more time than others
+  uint64_t only = 0;      // bit k: files of kind k are created (FileKind); 0: all kinds
 };
 
 // Longest trace that generator and mutator make.

@@ -10,10 +10,11 @@ namespace pollux {
 namespace {
 
 constexpr const Habits* kAll[] = {
-    &kPipeReadHabits, &kPipeWriteHabits,   &kEventfdHabits,   &kStreamHabits,  &kDgramHabits,   &kSeqpacketHabits,
-    &kTimerfdHabits,  &kUserfaultfdHabits, &kPerfHabits,      &kFifoHabits,    &kTcpHabits,     &kUdpHabits,
-    &kProcessHabits,  &kDeviceHabits,      &kAnnouncerHabits, &kNetlinkHabits, &kInotifyHabits, &kRingHabits,
-    &kMqueueHabits,   &kSignalfdHabits,    &kPidfdHabits,     &kThreadHabits,  &kPtmHabits,     &kPtsHabits};
+    &kPipeReadHabits,  &kPipeWriteHabits, &kEventfdHabits,     &kStreamHabits, &kDgramHabits,
+    &kSeqpacketHabits, &kTimerfdHabits,   &kUserfaultfdHabits, &kPerfHabits,   &kFifoHabits,
+    &kTcpHabits,       &kUdpHabits,       &kProcessHabits,     &kDeviceHabits, &kAnnouncerHabits,
+    &kNetlinkHabits,   &kInotifyHabits,   &kRingHabits,        &kMqueueHabits, &kSignalfdHabits,
+    &kPidfdHabits,     &kThreadHabits,    &kPtmHabits,         &kPtsHabits,    &kCaller32Habits};
 
 constexpr uint32_t kPipeSizes[] = {1, 1, 1, 1, 2, 7, 100, 1000, 2048, 3000, 4095, 4096, 4097, 5000, 8192, 8193, 65536};
 constexpr uint32_t kSocketSizes[] = {1,    1,    1,    1,    2,    192,  193,   704,   705,   1728,

@@ -47,7 +47,7 @@ const Habits* HabitsOf(FileKind kind);
 extern const Habits kPipeReadHabits, kPipeWriteHabits, kEventfdHabits, kStreamHabits, kDgramHabits, kSeqpacketHabits,
     kTimerfdHabits, kUserfaultfdHabits, kPerfHabits, kFifoHabits, kTcpHabits, kUdpHabits, kProcessHabits, kDeviceHabits,
     kAnnouncerHabits, kNetlinkHabits, kInotifyHabits, kRingHabits, kMqueueHabits, kSignalfdHabits, kPidfdHabits,
-    kThreadHabits, kPtmHabits, kPtsHabits;
+    kCaller32Habits, kThreadHabits, kPtmHabits, kPtsHabits;
 
 // Masks of files that are read and written.
 uint32_t InOrOut(Random* random);

@@ -28,8 +28,8 @@ uint64_t Mix(uint64_t h, uint64_t v) {
 uint64_t HashOps(const std::vector<Op>& ops) {
   uint64_t h = ops.size();
   for (const Op& op : ops) {
-    h = Mix(h, uint64_t{op.thread} << 24 | uint64_t{op.process} << 16 | uint64_t{op.npoll} << 8 |
-                   static_cast<uint64_t>(op.call));
+    const uint64_t caller = uint64_t{op.process} << 32 | uint64_t{op.i386} << 24 | uint64_t{op.thread} << 16;
+    h = Mix(h, caller | uint64_t{op.npoll} << 8 | static_cast<uint64_t>(op.call));
     const size_t used = Spec(op.call).args.size() + op.npoll;
     for (size_t i = 0; i < used; ++i) h = Mix(h, op.arg[i]);
   }

@@ -319,7 +319,9 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
     Op& op = (*ops)[random->Below(size)];
     if (Spec(op.call).args.empty()) continue;
     if (random->OneIn(op.process != 0 ? 8 : 128)) {
-      op.process ^= 1;
+      op.process ^= 1, op.thread = op.i386 = 0;
+    } else if (op.i386 != 0 && random->OneIn(8)) {
+      op.i386 = 0;
     } else if (op.thread != 0 && random->OneIn(4)) {
       op.thread = static_cast<uint8_t>(random->Below(kThreadsDrawn + 1));
     } else if (Polls(op.call)) {

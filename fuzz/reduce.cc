@@ -140,7 +140,7 @@ void SimplerCall(const Op& op, Variants* variants) {
   const auto as = [&](Call call, size_t args) {
     Op simple;
     simple.call = call;
-    simple.process = op.process, simple.thread = op.thread;
+    simple.process = op.process, simple.thread = op.thread, simple.i386 = op.i386;
     std::copy_n(op.arg.begin(), args, simple.arg.begin());
     return simple;
   };
@@ -148,6 +148,11 @@ void SimplerCall(const Op& op, Variants* variants) {
     Op first = op;
     first.process = 0;
     variants->Try(first);
+  }
+  if (op.i386 != 0) {
+    Op plain = op;
+    plain.i386 = 0;
+    variants->Try(plain);
   }
   // By the controller, or by a thread that others may be as well.
   for (uint8_t thread = 0; thread < op.thread; ++thread) {

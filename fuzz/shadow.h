@@ -32,6 +32,7 @@ enum class FileKind : uint8_t {
   kTcp,
   kUdp,
   kProcess,    // no file: what is about a second process
+  kCaller32,   // no file: calls of 32-bit processes
   kThreads,    // no file: what is about threads
   kDevice,     // opened by name; never changes
   kAnnouncer,  // opened by name; tells of changes

@@ -44,6 +44,10 @@ nlohmann::ordered_json DescribeNative(bool people) {
     if (people)
       std::printf("%-24s   without %s: %s\n", "", std::string(Spec(static_cast<Call>(call)).name).c_str(), why);
   }
+  if (const char* why = (*native)->LacksCaller32()) {
+    json["lacks"]["i386"] = why;
+    if (people) std::printf("%-24s   without 32-bit callers: %s\n", "", why);
+  }
   const auto facts = PrintFacts((*native)->facts()), defaults = PrintFacts(Facts());
   for (size_t i = 0; i < facts.size(); ++i) {
     json["facts"][facts[i].first] = facts[i].second;

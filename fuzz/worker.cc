@@ -61,6 +61,7 @@ class Worker {
         watched_(target_.get(), model_.get(), &feedback_),
         checker_(&watched_, model_.get()),
         generator_(GeneratorOptions{.sleeps = options.campaign.sleeps,
+                                    .callers32 = target_->LacksCaller32() == nullptr,
                                     .threads = options.campaign.threads,
                                     .model = options.campaign.target != "native",
                                     .only = KindsOf(options.campaign.only)}),

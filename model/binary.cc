@@ -12,13 +12,14 @@
 namespace pollux {
 namespace {
 
-constexpr uint8_t kThread = 0xe0;    // before an op: the thread that makes the call, from T1
-constexpr uint8_t kFar = 0x40;       // operand: a varint says which output
-constexpr uint8_t kNear = kFar - 1;  // mask of "how many outputs ago"
-constexpr uint8_t kSmall = 0x80;     // operand: this and up are literals from -1
-constexpr uint8_t kSecond = 0xff;    // before a call: the second process makes it
-constexpr uint8_t kLarge = 0xff;     // operand: a varint is the literal
-constexpr int kRotate = 5;           // puts ET, ONESHOT, WAKEUP, EXCLUSIVE and URING_WAKE below IN
+constexpr uint8_t kThread = 0xe0;      // before an op: the thread that makes the call, from T1
+constexpr uint8_t kFar = 0x40;         // operand: a varint says which output
+constexpr uint8_t kNear = kFar - 1;    // mask of "how many outputs ago"
+constexpr uint8_t kSmall = 0x80;       // operand: this and up are literals from -1
+constexpr uint8_t kByCaller32 = 0xfe;  // before a call: it is a 32-bit caller's
+constexpr uint8_t kSecond = 0xff;      // before a call: the second process makes it
+constexpr uint8_t kLarge = 0xff;       // operand: a varint is the literal
+constexpr int kRotate = 5;             // puts ET, ONESHOT, WAKEUP, EXCLUSIVE and URING_WAKE below IN
 
 static_assert(kCalls <= kThread);
 
@@ -59,11 +60,13 @@ class Decoder {
   // Appends the op at `p` and returns where it ends.
   const uint8_t* Next(const uint8_t* p) {
     p_ = p;
-    const bool second = *p_ == kSecond;
-    p_ += second;
+    const bool second = *p_ == kSecond, i386 = *p_ == kByCaller32;
+    p_ += second || i386;
     Op& op = ops_.emplace_back();
     op.process = second;
-    if (!second && *p_ >= kThread && *p_ < kThread + kMaxThreads) op.thread = static_cast<uint8_t>(*p_++ - kThread + 1);
+    op.i386 = i386;
+    if (!second && !i386 && *p_ >= kThread && *p_ < kThread + kMaxThreads)
+      op.thread = static_cast<uint8_t>(*p_++ - kThread + 1);
     const size_t call = *p_++ % kCalls;
     op.call = static_cast<Call>(call);
     if (Polls(op.call)) {
@@ -178,6 +181,7 @@ class Encoder {
     for (size_t i = 0; i < ops_.size(); ++i) {
       const Op& op = ops_[i];
       if (op.process != 0) Byte(kSecond);
+      if (op.i386 != 0) Byte(kByCaller32);
       if (op.thread != 0) Byte(static_cast<uint8_t>(kThread + op.thread - 1));
       Byte(static_cast<uint8_t>(op.call));
       if (Polls(op.call)) {

@@ -528,6 +528,7 @@ void Canonicalize(Op* op) {
   op->process %= kProcesses;
   // The second process has no threads.
   if (op->thread > kMaxThreads || op->process != 0) op->thread = 0;
+  op->i386 = op->i386 != 0 && op->process == 0 && op->thread == 0;
   const std::span<const ArgSpec> args = Spec(op->call).args;
   op->npoll = Polls(op->call) ? static_cast<uint8_t>(std::min<size_t>(op->npoll, MaxPolled(op->call))) : 0;
   const uint16_t polled = op->call == Call::kSelect ? kSelectSets : UINT16_MAX;

@@ -1,6 +1,8 @@
 // Files that are opened by name and notify nobody: devices, a process's files, attributes. What is in them is not
 // epoll's business; what they answer to poll, read and write is (R2.5, R2.6).
 
+#include <algorithm>
+
 #include "model/memory.h"
 #include "model/model.h"
 
@@ -59,42 +61,88 @@ void Model::DeviceWrite(const File& file, Memory, int64_t n, uint64_t, Outcome* 
   out->Value(n);
 }
 
+// How many of n bytes from a position there are; false if nobody knows. Zeros are where one is.
+bool Model::DeviceHolds(const File& file, int64_t position, int64_t n, int64_t* bytes) {
+  const Which which = WhichOf(file);
+  *bytes = n;
+  if (which == Which::kZero || which == Which::kFull) return true;
+  if (which != Which::kAttribute) return false;
+  state_.plains[file.object].read = true;
+  *bytes = std::clamp<int64_t>(kAttributeSize - position, 0, n);
+  return true;
+}
+
+// copy_splice_read() of what is read into a pipe; a fuse device's own.
+void Model::DeviceSpliceRead(const File& file, int64_t* position, Id into, int64_t n, Outcome* out) {
+  if (rules_(Rule::kDeviceFuse, WhichOf(file) == Which::kFuse, file.object)) return out->Error(kEPERM);
+  int64_t bytes = 0;
+  if (!DeviceHolds(file, *position, n, &bytes)) return Unmodelled("splice: what a file holds", out);
+  if (WhichOf(file) == Which::kAttribute) *position += bytes;
+  PushPages(into, 0, bytes);
+  out->Value(bytes);
+}
+
+// Of regular files, as those of /proc and /sys are, what FIONREAD counts is their inode's: a page of an attribute, else
+// nothing. Where one has read more is behind the end.
+int64_t Model::DeviceUnread(const File& file, Outcome*) {
+  constexpr int64_t kShownSize = 4096;
+  switch (WhichOf(file)) {
+    case Which::kZero:
+    case Which::kFull:
+    case Which::kUrandom:
+    case Which::kRandom:
+    case Which::kFuse:
+    case Which::kTun:
+    case Which::kUserfaultfd:
+      return -1;
+    case Which::kAttribute:
+      return rules_(Rule::kDeviceCounts, true) ? kShownSize - state_.plains[file.object].position : 0;
+    default:
+      return 0;
+  }
+}
+
+int64_t Model::SecretUnread(const File&, Outcome*) { return Has(Quirk::kSecretCounts) ? 0 : -1; }
+
 // What can send signals about itself: O_ASYNC can be switched on.
 bool Model::Fasync(const File& file) const {
   const Which which = WhichOf(file);
   return Ops(file.type).fasync || which == Which::kUrandom || which == Which::kRandom || which == Which::kTun;
 }
 
+bool Model::Seeks(const File& file) const {
+  const Which which = WhichOf(file);
+  if (which == Which::kFuse || which == Which::kTun || which == Which::kNamespace) return false;
+  return Still(Ops(file.type).seeks, Quirk::kPerfSeeks);
+}
+
+bool Model::SplicesFrom(const File& file) const {
+  if (Ops(file.type).splice_read == nullptr) return false;
+  switch (WhichOf(file)) {
+    case Which::kStatus:
+    case Which::kPressure:
+    case Which::kTun:
+      return false;
+    case Which::kZero:
+    case Which::kFull:
+      return !Has(Quirk::kZeroUnspliced);
+    default:
+      return true;
+  }
+}
+
+// Of what can be opened for writing.
+bool Model::SplicesTo(const File& file) const {
+  if (Ops(file.type).splice_write == nullptr) return false;
+  const Which which = WhichOf(file);
+  if (which == Which::kZero) return !Has(Quirk::kZeroUnspliced);
+  return which != Which::kFull && which != Which::kTun;
+}
+
 // Where there is a controlling terminal, the target does not open it.
 Id Model::TerminalOpen(Id inode, uint32_t, Outcome* out) {
   if (rules_(Rule::kDeviceTerminal, true, inode)) return out->Error(kENXIO), kNil;
   return NewFile(FileType::kDevice, kORdonly, state_.plains.New(), inode);
-}
-
-// Is the op one of readv, splice and their like, about a file whose answer to them has no model?
-bool Model::NoOtherDoor(const Op& op, Outcome* out) {
-  switch (op.call) {
-    case Call::kReadv:
-    case Call::kWritev:
-    case Call::kFioasync:
-    case Call::kFionread:
-    case Call::kSplice:
-    case Call::kTee:
-    case Call::kVmsplice:
-    case Call::kSendfile:
-    case Call::kSpliceAt:
-    case Call::kSendfileAt:
-      break;
-    default:
-      return false;
-  }
-  bool known = true;
-  for (size_t i = 0; i < Spec(op.call).args.size(); ++i) {
-    if (Spec(op.call).args[i].kind == ArgKind::kFd) known = known && OpsOf(FileAt(op.num(i))).doors;
-  }
-  if (known) return false;
-  Unmodelled("not modelled for this type of file", out);
-  return true;
 }
 
 void Model::MemfdSecret(const Op& op, Outcome* out) {

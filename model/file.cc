@@ -154,13 +154,19 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::DeviceWrite,
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
+     .splice_read = &Model::DeviceSpliceRead,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
     {.type = FileType::kOpaque,
      .prefix = "",
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
-    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .doors = false},
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
+    {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .unread = &Model::SecretUnread},
     {.type = FileType::kTerminal, .prefix = "device.", .open = &Model::TerminalOpen},
     {.type = FileType::kConstant,
      .prefix = "device.",
@@ -169,7 +175,11 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::DeviceWrite,
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .doors = false},
+     .splice_read = &Model::DeviceSpliceRead,
+     .splice_write = &Model::NullSpliceWrite,
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread},
     {.type = FileType::kAnnounces,
      .prefix = "proc.",
      .poll = &Model::AnnouncerMask,
@@ -177,7 +187,10 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::DeviceRead,
      .release = &Model::PlainRelease,
      .open = &Model::AnnouncerOpen,
-     .doors = false,
+     .splice_read = &Model::DeviceSpliceRead,
+     .seeks = kAlways,
+     .positions = true,
+     .unread = &Model::DeviceUnread,
      .poll_consumes = true},
     {.type = FileType::kNetlink,
      .prefix = "netlink.",
@@ -186,8 +199,8 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::NetlinkRead,
      .write = &Model::NetlinkWrite,
      .release = &Model::NetlinkRelease,
+     .splice_read = &Model::MessageSpliceRead,
      .fasync = true,
-     .doors = false,
      .socket = &kNetlinkOps},
     {.type = FileType::kInotify,
      .prefix = "inotify.",
@@ -609,7 +622,7 @@ void Model::Fionread(Id id, Memory memory, Outcome* out) {
   const int64_t bytes = unread == nullptr ? -1 : (this->*unread)(File(state_.files[id]), out);
   if (out->kind == Outcome::kSkipped) return;
   if (rules_(Rule::kFionreadUnknown, bytes < 0, id)) {
-    return out->Error(OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
+    return out->Error(unread != nullptr && OpsOf(id).socket != nullptr ? kEINVAL : NoIoctl(id));
   }
   if (rules_(Rule::kIoctlFault, !InRange(memory) || Copyable(memory, true) < 1)) return out->Error(kEFAULT);
   out->Value(static_cast<int32_t>(bytes));
@@ -628,7 +641,8 @@ void Model::IoctlInt(const Op& op, Outcome* out) {
   if (flag == kOAsync) {
     if (Ops(f.type).no_fasync != nullptr && !HungUp(id)) return Unmodelled(Ops(f.type).no_fasync, out);
     const bool changes = on != ((f.flags & kOAsync) != 0);
-    if (rules_(Rule::kFioasyncNot, changes && !Ops(f.type).fasync, id)) return out->Error(kENOTTY);
+    if (rules_(Rule::kDeviceFuse, changes && WhichOf(f) == Which::kFuse, id)) return out->Error(kEPERM);
+    if (rules_(Rule::kFioasyncNot, changes && !Fasync(f), id)) return out->Error(kENOTTY);
   }
   if (rules_(Rule::kIoctlFlag, on, id)) {
     f.flags |= flag;

@@ -62,6 +62,12 @@ void Model::InetGetsockopt(const File& file, int32_t option, Outcome* out) {
       if (rules_(Rule::kTcpOption, !s.stream)) return out->Error(kEOPNOTSUPP);
       value = s.nodelay;
       break;
+    case kSoSndbuf:
+    case kSoRcvbuf:
+      // A datagram socket's are the defaults of all sockets; a connection's grow by themselves.
+      if (s.stream) return Unmodelled("getsockopt: the buffers of TCP sockets are sized by the system", out);
+      value = option == kSoSndbuf ? facts_.unix_sndbuf : facts_.unix_rcvbuf;
+      break;
     default:
       return Unmodelled("getsockopt: the buffers of INET sockets are sized by the system", out);
   }

@@ -29,7 +29,8 @@ void Model::Run(const Op& op, Outcome* out) {
 }
 
 void Model::Dispatch(const Op& op, Outcome* out) {
-  if (op.call >= Call::kReadv && NoOtherDoor(op, out)) return;
+  if (op.i386 != 0) [[unlikely]]
+    return Dispatch(FromCaller32(op), out);
   switch (op.call) {
     case Call::kEpollCreate:
       if (rules_(Rule::kCreateSize, op.num(0) <= 0)) return out->Error(kEINVAL);

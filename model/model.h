@@ -168,9 +168,8 @@ class Model {
     bool positions = false;  // FMODE_PREAD, FMODE_PWRITE: an offset may be given in place of its position
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
-    bool fasync = false;         // O_ASYNC can be switched on
-    bool doors = true;           // readv, splice, FIONREAD, FIOASYNC and their like have a model
-    bool poll_consumes = false;  // a poll takes what it reports
+    bool fasync = false;                                  // O_ASYNC can be switched on
+    bool poll_consumes = false;                           // a poll takes what it reports
     bool (Model::*hung_up)(const File&) const = nullptr;  // then its poll waits nowhere, and no ioctl is known
     const char* no_fasync = nullptr;                      // why it has no O_ASYNC here
     Errno no_ioctl = kENOTTY;                             // what an unknown ioctl answers
@@ -284,6 +283,7 @@ class Model {
   void PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock, Outcome* out);
   void FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out);
   void FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out);
+  bool SpliceWriteGoes(Id file, Outcome* out);
   void Sendfile(const Op& op, Outcome* out);
   void SendfileAt(const Op& op, Outcome* out);
   void SendfileFrom(int32_t to, int32_t in, Offset* offset, int64_t n, Outcome* out);
@@ -294,6 +294,9 @@ class Model {
   void UnixSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
   void TcpSpliceRead(const File& file, int64_t*, Id pipe, int64_t n, Outcome* out);
   void PushPages(Id pipe, int64_t offset, int64_t n);
+
+  // caller32.cc
+  Op FromCaller32(Op op);
 
   // kcmp.cc
   void KcmpFile(const Op& op, Outcome* out);
@@ -383,8 +386,15 @@ class Model {
   Id TerminalOpen(Id inode, uint32_t flags, Outcome* out);
   void MemfdSecret(const Op& op, Outcome* out);
   Which WhichOf(const File& file) const { return state_.inodes[file.inode].which; }
+  void DeviceSpliceRead(const File& file, int64_t* position, Id pipe, int64_t n, Outcome* out);
+  bool DeviceHolds(const File& file, int64_t position, int64_t n, int64_t* bytes);
+  int64_t DeviceUnread(const File& file, Outcome* out);
+  int64_t SecretUnread(const File& file, Outcome* out);
+  // Which of its type's operations a file has that was opened by name.
   bool Fasync(const File& file) const;
-  bool NoOtherDoor(const Op& op, Outcome* out);
+  bool Seeks(const File& file) const;
+  bool SplicesFrom(const File& file) const;
+  bool SplicesTo(const File& file) const;
 
   // announce.cc
   void Change(const Op& op, Outcome* out);
@@ -635,8 +645,8 @@ class Model {
   Facts facts_;
   State state_;
   Rules rules_;
-  uint8_t running_ = 0;                           // the thread whose call is under way
-  mutable std::unique_ptr<Model> probe_;          // of Sleeps(); kept for its memory
+  uint8_t running_ = 0;                   // the thread whose call is under way
+  mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 
 }  // namespace pollux

@@ -276,6 +276,7 @@ struct Op {
   uint8_t npoll = 0;
   uint8_t process = 0;  // who calls: 0 the first process, 1 the one that fork() made ("P2:")
   uint8_t thread = 0;   // of the first process: 0 the controller, n thread Tn
+  uint8_t i386 = 0;     // 1: the controller calls as a 32-bit process does ("i386:"), by int 0x80
   std::array<uint64_t, kMaxArgs> arg = {};
 
   Fd fd(size_t i) const { return Fd::FromBits(arg[i]); }

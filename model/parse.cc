@@ -138,6 +138,8 @@ class Parser : private Scanner {
     const size_t start = (Peek(), pos_);
     if (Caller(kSecondProcess)) {
       op.process = 1;
+    } else if (Caller(kCaller32)) {
+      op.i386 = 1;
     } else if (!Thread(&op.thread)) {
       return false;
     }

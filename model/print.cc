@@ -101,6 +101,7 @@ void AppendThread(std::string* out, uint8_t thread) {
 }
 void AppendCaller(std::string* out, const Op& op) {
   if (op.process != 0) *out += kSecondProcess, *out += ": ";
+  if (op.i386 != 0) *out += kCaller32, *out += ": ";
   AppendThread(out, op.thread);
 }
 

@@ -56,6 +56,8 @@ constexpr Era kEras[] = {
     {Quirk::kNoPathLimit, 0, R(3, 3)},
     {Quirk::kMemfdNotifies, 0, R(6, 14)},
     {Quirk::kSpliceUnnoticed, 0, R(6, 5)},
+    {Quirk::kZeroUnspliced, R(5, 10), R(6, 7)},
+    {Quirk::kSecretCounts, 0, R(6, 16)},
 };
 
 struct Release {

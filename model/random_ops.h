@@ -45,6 +45,7 @@ inline Op RandomOp(Random& random, Call call, const std::vector<Op>& before) {
   op.call = call;
   op.process = random() % 8 == 0;
   if (op.process == 0 && random() % 8 == 0) op.thread = static_cast<uint8_t>(1 + random() % kMaxThreads);
+  op.i386 = op.process == 0 && op.thread == 0 && random() % 8 == 0;
   for (uint64_t& slot : op.arg) slot = RandomValue(random);
   if (Polls(call)) {
     op.npoll = static_cast<uint8_t>(random() % (MaxPolled(call) + 1));

@@ -58,9 +58,8 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   if (rules_(Rule::kSpliceAppend, (f.flags & kOAppend) != 0, file)) return out->Error(kEINVAL);
   if (!OffsetGoes(file, *offset, n, kEINVAL, out)) return;
   if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
+  if (!SpliceWriteGoes(file, out)) return;
   const bool terminal = ops.splice_takes != nullptr && !HungUp(file);
-  const bool writes = ops.splice_write != nullptr || ops.socket != nullptr || terminal;
-  if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL);
   if (const int64_t bytes = std::min(n, BytesInPipe(in)); terminal && bytes > 0) {
     n = (this->*ops.splice_takes)(f, bytes, out);
     if (n <= 0) return;
@@ -73,12 +72,24 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   out->Value(done);
 }
 
+// Is there an operation, and does it take bytes?
+bool Model::SpliceWriteGoes(Id file, Outcome* out) {
+  const File& f = state_.files[file];
+  const FileOps& ops = Ops(f.type);
+  const bool terminal = ops.splice_takes != nullptr && !HungUp(file);
+  const bool writes = SplicesTo(f) || ops.socket != nullptr || terminal;
+  if (rules_(Rule::kSpliceNoWrite, !writes, file)) return out->Error(kEINVAL), false;
+  if (rules_(Rule::kDeviceFuse, WhichOf(f) == Which::kFuse, file)) return out->Error(kEPERM), false;
+  return true;
+}
+
 // splice_file_to_pipe(): from what has a splice_read operation.
 void Model::FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out) {
   const auto splice_read = HungUp(file) ? nullptr : OpsOf(file).splice_read;
   if (!SpaceInPipe(into, nonblock, out)) return;
   if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
-  if (rules_(Rule::kSpliceNoRead, splice_read == nullptr, file)) return out->Error(kEINVAL);
+  const bool none = splice_read == nullptr || !SplicesFrom(state_.files[file]);
+  if (rules_(Rule::kSpliceNoRead, none, file)) return out->Error(kEINVAL);
   if (splice_read == nullptr || n == 0) return out->Value(0);
   const int64_t most = std::min(n, Unused(state_.pipes[into]) * kPage);
   (this->*splice_read)(File(state_.files[file]), PositionOf(file, offset), into, most, out);
@@ -170,19 +181,21 @@ void Model::SendfileFrom(int32_t to_fd, int32_t in_fd, Offset* offset, int64_t n
 // do_splice_direct(), splice_direct_to_actor()
 void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   const File from = state_.files[in], into = state_.files[to];
-  const FileOps &reads = Ops(from.type), &writes = Ops(into.type);
+  const FileOps& writes = Ops(into.type);
   if (rules_(Rule::kSpliceAppend, (into.flags & kOAppend) != 0, to)) return out->Error(kEINVAL);
-  if (rules_(Rule::kSpliceNotSeekable, !Still(reads.seeks, Quirk::kPerfSeeks), in)) return out->Error(kEINVAL);
+  if (rules_(Rule::kSpliceNotSeekable, !Seeks(from), in)) return out->Error(kEINVAL);
   if (n == 0) return out->Value(0);
-  if (rules_(Rule::kSpliceNoRead, reads.splice_read == nullptr, in)) return out->Error(kEINVAL);
-  if (from.type != FileType::kMemfd) return Unmodelled("sendfile: up to the file system", out);
+  if (rules_(Rule::kSpliceNoRead, !SplicesFrom(from), in)) return out->Error(kEINVAL);
+  if (from.type == FileType::kRegular) return Unmodelled("sendfile: up to the file system", out);
   int64_t* const position = PositionOf(in, offset);
-  const int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - *position, 0));
+  const bool memfd = from.type == FileType::kMemfd, moves = memfd || WhichOf(from) == Which::kAttribute;
+  int64_t bytes = std::min(n, std::max<int64_t>(state_.inodes[from.inode].size - *position, 0));
+  if (!memfd && !DeviceHolds(from, *position, n, &bytes)) return Unmodelled("sendfile: what a file holds", out);
   if (bytes > 0 && writes.socket != nullptr) return Unmodelled(kToSocket, out);
   if (bytes > 0 && writes.splice_takes != nullptr) return Unmodelled(kToTerminal, out);
   if (bytes > 0 && from.inode == into.inode) return Unmodelled("sendfile: what is read is what was written", out);
-  if (rules_(Rule::kSpliceNoWrite, bytes > 0 && writes.splice_write == nullptr, to)) return out->Error(kEINVAL);
-  *position += bytes;
+  if (bytes > 0 && !SpliceWriteGoes(to, out)) return;
+  if (moves) *position += bytes;
   Offset none;
   if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, PositionOf(to, &none), bytes);
   out->Value(bytes);

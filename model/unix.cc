@@ -51,7 +51,6 @@ void Model::SocketPair(const Op& op, Outcome* out) {
 
 // __sock_create(), unix_create(): false, and the error, if there is no such type of socket.
 bool Model::UnixType(int32_t* type, Outcome* out) {
-  constexpr int32_t kSockRaw = 3;
   if (rules_(Rule::kUnixTypeRange, *type > 10)) return out->Error(kEINVAL), false;
   if (*type == kSockRaw) *type = kSockDgram;
   if (rules_(Rule::kUnixType, *type != kSockStream && *type != kSockDgram && *type != kSockSeqpacket)) {

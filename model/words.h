@@ -14,6 +14,8 @@ inline constexpr std::string_view kMemoryNames[] = {"",      "NULL",       "kern
 
 // Before an op that the second process runs.
 inline constexpr std::string_view kSecondProcess = "P2";
+// A call as 32-bit processes make it.
+inline constexpr std::string_view kCaller32 = "i386";
 
 // From Outcome::kBlocked on.
 inline constexpr std::string_view kBlockedNames[] = {"blocked", "hung", "died", "skipped"};

@@ -122,7 +122,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
 void Bare::AddOp(Exec* exec, const Op& op) {
   pointed_to_.emplace_back();
   SystemCall& call = pointed_to_.back();
-  const bool one = op.process == 0 && exec->Prepare(Readable(op), &call);
+  const bool one = (op.process | op.i386) == 0 && exec->Prepare(Readable(op), &call);
   if (call.buffer >= exec->output() && call.buffer <= exec->output() + exec->output_size()) {
     call.arg[1] += OutputArea(exec->output_size()) - exec->output();  // every buffer is argument 1
   }
@@ -132,7 +132,7 @@ void Bare::AddOp(Exec* exec, const Op& op) {
   }
   long number = call.number;
   if (!one) {
-    switch (op.process != 0 ? Call::kExit : op.call) {
+    switch ((op.process | op.i386) != 0 ? Call::kExit : op.call) {
       case Call::kFdinfo:
         return AddFdinfo(op.fd(0).number());
       case Call::kFifo:

@@ -3,9 +3,9 @@
 // One run of the trace tells every descriptor number; after that the trace is a flat array of system call numbers
 // and arguments, and its replay makes the same calls, its reset included, and stores nothing. What an op needs beside
 // its call is replayed with it: the calls that read an fdinfo or make a FIFO, the getsockname(2) that tells a connect
-// its address, an io_uring's entry. Children, the second process and rings are Exec's, here as there. What only
-// checking needs is not replayed: waiting for what was sent, finding out what is open where. Left out are ops that are
-// no calls or were not executed (watches, skipped) and those that block; waits are given no time.
+// its address, an io_uring's entry. Children, the second process, 32-bit callers and rings are Exec's, here as there.
+// What only checking needs is not replayed: waiting for what was sent, finding out what is open where. Left out are ops
+// that are no calls or were not executed (watches, skipped) and those that block; waits are given no time.
 
 #ifndef POLLUX_ORACLE_BARE_H_
 #define POLLUX_ORACLE_BARE_H_

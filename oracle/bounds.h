@@ -55,6 +55,42 @@ constexpr bool SecondMay(Call call) {
   }
 }
 
+// May a 32-bit caller make it? What epoll is about, and what makes it ready.
+constexpr bool Caller32May(Call call) {
+  switch (call) {
+    case Call::kEpollCreate:
+    case Call::kEpollCreate1:
+    case Call::kEpollCtl:
+    case Call::kEpollWait:
+    case Call::kEpollPwait:
+    case Call::kEpollPwait2:
+    case Call::kEpiocSparams:
+    case Call::kEpiocGparams:
+    case Call::kIoctl:
+    case Call::kPoll:
+    case Call::kPpoll:
+    case Call::kSelect:
+    case Call::kReadv:
+    case Call::kWritev:
+    case Call::kFionbio:
+    case Call::kFioasync:
+    case Call::kFionread:
+    case Call::kClose:
+    case Call::kDup:
+    case Call::kDup2:
+    case Call::kDup3:
+    case Call::kFcntl:
+    case Call::kRead:
+    case Call::kWrite:
+    case Call::kPipe2:
+    case Call::kEventfd:
+    case Call::kSocketpair:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Why the op (whose operands are literal) is out of bounds, or nullptr if it is not.
 inline const char* OutOfBounds(const Op& op) {
   constexpr const char* kReason = "descriptors 0 to 2 belong to the harness";
@@ -66,7 +102,10 @@ inline const char* OutOfBounds(const Op& op) {
       if (static_cast<uint32_t>(op.poll_fd(i).number()) <= 2) return kReason;
     }
   }
-  return op.process == 0 || SecondMay(op.call) ? nullptr : "for the first process alone";
+  if ((op.process | op.i386) == 0) [[likely]]
+    return nullptr;
+  if (op.i386 != 0) return Caller32May(op.call) ? nullptr : "not for 32-bit callers";
+  return SecondMay(op.call) ? nullptr : "for the first process alone";
 }
 
 }  // namespace pollux

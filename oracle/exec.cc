@@ -228,7 +228,7 @@ void Exec::Run(const Op& op, Outcome* out) {
   if (op.call == Call::kOpen) [[unlikely]] {
     if (const char* why = BeforeOpen(op)) return Skip(why, out);
   }
-  by_second_ = op.process != 0;
+  by_second_ = op.process != 0, by_32_ = op.i386 != 0;
   if (by_second_ && !second_.alive()) [[unlikely]]
     return out->Error(kESRCH);
   if (!Prepare(op, call_)) [[unlikely]] {
@@ -245,6 +245,10 @@ void Exec::Run(const Op& op, Outcome* out) {
     }
     if (op.call == Call::kWatches) return Skip("no quota here", out);
     return RunSpecial(op, out);
+  }
+  if (by_32_) [[unlikely]] {
+    if (const char* why = LacksCaller32()) return Skip(why, out);
+    ForCaller32(op, call_);
   }
   if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
   if (op.call == Call::kPrlimit && call_->limit.rlim_cur > call_->limit.rlim_max) {
@@ -427,8 +431,8 @@ long Exec::InvokeMarked(const SystemCall& call, bool interruptible, bool* blocke
   mark_->Enter();
   long result;
   do {
-    if (by_second_) [[unlikely]] {
-      result = second_.Call(call, mark_, died);
+    if (by_second_ | by_32_) [[unlikely]] {
+      result = by_second_ ? second_.Call(call, mark_, died) : InvokeFrom32(call);
     } else {
       result = Invoke(call);
     }

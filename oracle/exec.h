@@ -131,6 +131,7 @@ struct SystemCall {
   };
   timespec time = {};  // a timeval, too
   iovec segments[2] = {};
+  uint32_t narrow[4] = {};  // a timeval, or two segments, of a 32-bit caller
   uint64_t sigmask = 0;
 
   SystemCall() : words{} {}
@@ -138,6 +139,10 @@ struct SystemCall {
 
 // Makes the call: its result, or -errno.
 long Invoke(const SystemCall& call);
+// The same by int 0x80, with the number of a 32-bit call.
+long InvokeFrom32(const SystemCall& call);
+// That number, i386's; -1 where 32-bit callers do not make the call (bounds.h).
+long Caller32Number(Call call);
 
 class Exec {
  public:
@@ -158,6 +163,10 @@ class Exec {
 
   // Back to the start of a trace: no descriptor from 3 up, RLIMIT_NOFILE 1024.
   void Reset();
+
+  // Why no 32-bit caller's calls can be made; nullptr if they can. Asked for the first time it makes a child that
+  // tries.
+  const char* LacksCaller32() const;
 
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
@@ -201,6 +210,7 @@ class Exec {
   char* ZerosAt(Memory memory);
   char* Gone() { return unmapper_.Gone(gone_, page_); }
   void SegmentsAt(const Op& op, SystemCall* call);
+  void ForCaller32(const Op& op, SystemCall* call);
   long InvokeMarked(const SystemCall& call, bool interruptible, bool* blocked, bool* died);
   void RunProcess(const Op& op, Outcome* out);
   void RunRing(const Op& op, Outcome* out);
@@ -236,6 +246,7 @@ class Exec {
   SystemCall* call_ = nullptr;  // where the second process sees it, too
   SecondProcess second_;
   bool by_second_ = false;  // the op under way is its
+  bool by_32_ = false;      // it is a 32-bit caller's
   bool signals_taken_ = false, limit_taken_ = false;
 
   // The mapping: see Map().

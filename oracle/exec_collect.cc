@@ -252,7 +252,7 @@ void Exec::CollectSets(const Op& op, const SystemCall& c, long result, Outcome* 
   out->kind = Outcome::kRecords;
   out->records.resize(op.npoll);
   uint64_t sets[3] = {};  // by bit, as the masks; the call's order is read, write, except
-  if (c.arg[1] != 0 && c.arg[0] > 0) {
+  if (c.arg[1] != 0 && c.arg[0] > 0 && op.mem(0).kind() != Memory::kKernel) {
     for (size_t s = 0; s < 3; ++s) std::memcpy(&sets[s], reinterpret_cast<const char*>(c.arg[1]) + 8 * s, 8);
   }
   uint64_t asked[3] = {};

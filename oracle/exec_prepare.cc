@@ -160,7 +160,8 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       }
       c->time = {static_cast<time_t>(op.arg[2]), static_cast<long>(op.arg[3])};
       const char* sets = StructAt(op.mem(0), c->sets, sizeof c->sets, 0);
-      const auto of = [&](size_t s) { return sets == nullptr ? 0 : address(sets + 8 * s); };
+      const bool somewhere = sets != nullptr && op.mem(0).kind() != Memory::kKernel;
+      const auto of = [&](size_t s) { return address(somewhere ? sets + 8 * s : sets); };
       static_assert(kIn == 1 && kPri == 2 && kOut == 4);
 #ifdef SYS_select
       return set(SYS_select, highest + 1, of(0), of(2), of(1),

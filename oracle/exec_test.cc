@@ -573,6 +573,63 @@ TEST(Bare, MakesTheSameCallsAgainAndAgain) {
   });
 }
 
+// --- 32-bit callers --------------------------------------------------------------------------------------------------
+
+Op From32(Op op) {
+  op.i386 = 1;
+  return op;
+}
+
+TEST(Caller32, MakesCallsThatOthersSee) {
+  OnThread([](Exec& exec) {
+    if (const char* why = exec.LacksCaller32()) GTEST_SKIP() << why;
+    const auto value = [&](const Op& op) {
+      Outcome out;
+      exec.Run(op, &out);
+      return out.kind == Outcome::kValues ? out.value[0] : -int64_t{out.error};
+    };
+    EXPECT_EQ(value(From32(Make(Call::kEpollCreate1))), 3);
+    EXPECT_EQ(value(From32(Make(Call::kEventfd, {5, kONonblock}))), 4);
+    EXPECT_EQ(value(From32(Make(Call::kEpollCtl, {N(3), kCtlAdd, N(4), kGood, kIn, 0x1122334455667788}))), 0);
+    Outcome out = Do(exec, Call::kEpollWait, {N(3), kGood, 8, 0});
+    ASSERT_EQ(out.records.size(), 1u);
+    EXPECT_EQ(out.records[0].data, 0x1122334455667788u);
+    exec.Run(From32(Make(Call::kEpollWait, {N(3), kGood, 8, 0})), &out);
+    ASSERT_EQ(out.records.size(), 1u);
+    EXPECT_EQ(out.records[0].data, 0x1122334455667788u);
+    exec.Run(From32(Make(Call::kRead, {N(4), kGood, 8})), &out);
+    EXPECT_EQ(out.payload, 5u);
+    // The whole address is NULL to it.
+    EXPECT_EQ(value(From32(Make(Call::kEpollPwait, {N(3), kGood, 8, 0, M(Memory::kKernel), 4}))), 0);
+    EXPECT_EQ(value(Make(Call::kEpollPwait, {N(3), kGood, 8, 0, M(Memory::kKernel), 8})), -int64_t{kEFAULT});
+    // Not in the language.
+    exec.Run(From32(Make(Call::kMemfdCreate)), &out);
+    EXPECT_EQ(out.kind, Outcome::kSkipped);
+  });
+}
+
+TEST(Caller32, IsReplayed) {
+  OnThread([](Exec& exec) {
+    if (const char* why = exec.LacksCaller32()) GTEST_SKIP() << why;
+    const uint64_t ep = Fd::Output(0, 0).bits(), e = Fd::Output(1, 0).bits();
+    const std::vector<Op> ops = {
+        From32(Make(Call::kEpollCreate1)),
+        Make(Call::kEventfd, {5, kONonblock}),
+        From32(Make(Call::kEpollCtl, {ep, kCtlAdd, e, M(Memory::kReadonly), kIn, 1})),
+        From32(Make(Call::kEpollWait, {ep, M(Memory::kFault, 1), 8, 0})),
+        From32(Make(Call::kReadv, {e, kGood, 8, kGood, 8})),
+    };
+    const Bare bare(&exec, ops);
+    EXPECT_EQ(bare.ops(), 5u);
+    for (int i = 0; i < 3; ++i) {
+      bare.Replay();
+      EXPECT_EQ(bare.Verify(), bare.calls());
+    }
+  });
+}
+
+// --- Bare calls, more of them ----------------------------------------------------------------------------------------
+
 // Ops that are more than a call, and addresses that are others each time.
 TEST(Bare, ReplaysSocketsFifosAndTheRing) {
   OnThread([](Exec& exec) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "model/text.h"
@@ -171,6 +172,22 @@ std::string Needed(const std::string& text, ExportAs as) {
   return needed;
 }
 
+// All that calls point to below 4 GiB, and calls that tell by their number how they are made.
+void ForCallers32(std::string* functions) {
+  constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
+      {"MAP_PRIVATE | MAP_ANONYMOUS", "MAP_PRIVATE | MAP_32BIT | MAP_ANONYMOUS"},
+      {"(void *)(1L << 44)", "NULL"},
+      {"result_of(syscall(__VA_ARGS__))\n",
+       "result_of(MAKE(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0))\n"
+       "#define MAKE(number, a, b, c, d, e, f, ...) \\\n"
+       "  make(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))\n"}};
+  for (const auto& [from, to] : kChanges) {
+    for (size_t at = 0; (at = functions->find(from, at)) != std::string::npos; at += to.size()) {
+      functions->replace(at, from.size(), to);
+    }
+  }
+}
+
 // An op of two processes as one of their steps; nothing where the language itself answers.
 std::string Step(const Op& op, const Outcome& outcome, const std::string& statements, bool second, size_t* steps) {
   const bool process = op.call == Call::kFork || op.call == Call::kExit || op.call == Call::kExecve;
@@ -261,7 +278,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::string body;
   model->Reset();
   std::vector<std::string> statements(trace.ops.size());
-  bool inet = false, signals = false;
+  bool inet = false, signals = false, i386 = false;
   const bool two = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
   size_t steps = 0;
   std::vector<int64_t> arrived;
@@ -278,6 +295,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Statements(op, outcomes[i], i);
+      i386 |= op.i386 != 0;
       signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
       inet |= op.call == Call::kSocket && op.num(0) == kAfInet;
       if (inet && Loopback::Sends(op.call)) statements[i] += "  settle();\n";
@@ -319,12 +337,13 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::string functions = Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : "") +
                                      (changes ? " own_namespaces " : "") + (signals ? " own_signals " : ""),
                                  as);
+  if (i386) ForCallers32(&functions);
   const bool arena = Mentions(functions + body, "arena"), ring = Mentions(body, "RUN_URING"),
              user = Mentions(body, "watches");
   std::string program =
       "/* " + std::string(name) + ": what " + model->profile().name +
       (c ? " does. Exit status 0: so does this system; 1: it does not; 2: no verdict.\n" : " does.\n") +
-      " * Written by pollux export. */\n";
+      (i386 ? " * Compile and link with -no-pie, for x86-64.\n" : "") + " * Written by pollux export. */\n";
   if (!c) program += "#include <gtest/gtest.h>\n\n#include <thread>\n";
   program.append(kIncludes).append(kBegin);
   program += table + functions;
@@ -339,6 +358,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     } else {
       program += "\nint main(void) {\n  start();\n";
     }
+    if (i386) program += "  if (!has_i386()) return 2;\n";
     if (signals) program += "  own_signals();\n";
     if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
@@ -348,6 +368,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   } else {
     program.append(kStartGtest);
     program += "\nTEST(Pollux, " + TestName(name) + ") {\n";
+    if (i386) program += "  if (!has_i386()) GTEST_SKIP();\n";
     if (signals) program += "  own_signals();\n";  // in every thread
     program += "  RunAlone([] {\n";
     if (changes) program += "  own_namespaces();\n";

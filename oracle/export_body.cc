@@ -7,6 +7,7 @@
 
 #include "model/abi.h"
 #include "model/text.h"
+#include "oracle/exec.h"
 #include "oracle/named_files.h"
 
 namespace pollux {
@@ -284,12 +285,23 @@ class Body {
     return text;
   }
 
-  std::string CallText() const {
+  // The number of a 32-bit caller's call in place of the name.
+  std::string Numbered(const std::string& call) const {
+    if (op_.i386 == 0) return call;
+    return "I386 + " + Number(Caller32Number(op_.call)) + call.substr(call.find(','));
+  }
+  std::string CallText() const { return Numbered(Named()); }
+
+  std::string SegmentArray(size_t slot) const {
+    return op_.i386 != 0 ? Struct(slot, "narrow_segments()", 16) : Struct(slot, "segments", 32);
+  }
+
+  std::string Named() const {
     switch (op_.call) {
       case Call::kReadv:
-        return "SYS_readv, " + Fd(0) + ", " + Struct(5, "segments", 32) + ", 2L";
+        return "SYS_readv, " + Fd(0) + ", " + SegmentArray(5) + ", 2L";
       case Call::kWritev:
-        return "SYS_writev, " + Fd(0) + ", " + Struct(7, "segments", 32) + ", 2L";
+        return "SYS_writev, " + Fd(0) + ", " + SegmentArray(7) + ", 2L";
       case Call::kUringEpollCtl:
         return "29 /* IORING_OP_EPOLL_CTL */, " + Fd(0) + ", " + Fd(2) + ", " +
                Struct(3, "event(" + EventBits(op_.u32(4)) + ", " + Hex(op_.arg[5]) + ")", 12) + ", " + Int(1);
@@ -585,6 +597,7 @@ class Body {
              Struct(1, "timespec(" + Long(2) + ", " + Long(3) + ")", 16) + ", " + Struct(4, "no_signals()", 8) + ", " +
              Long(5);
     }
+    call = Numbered(call);
     if (want_.kind == Outcome::kBlocked) {
       return text + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + call + ");\n";
     }
@@ -612,11 +625,16 @@ class Body {
       found[1] |= uint64_t{(want_.records[i].events & kOut) != 0} << number;
       found[2] |= uint64_t{(want_.records[i].events & kPri) != 0} << number;
     }
-    const bool null = op_.mem(0).kind() == Memory::kNull;
+    const bool cut = op_.i386 != 0 && op_.mem(0).kind() == Memory::kKernel;
+    const bool null = op_.mem(0).kind() == Memory::kNull || cut;
     if (!null) text += "  at_sets = (uint64_t *)" + Struct(0, "sets", 24) + ";\n";
-    const std::string call = "SYS_select, " + Number(highest + 1) + "L, " +
-                             (null ? "NULL, NULL, NULL" : "at_sets, at_sets + 1, at_sets + 2") + ", " +
-                             Struct(1, "timeval(" + Long(2) + ", " + Long(3) + ")", 16);
+    const std::string time = "(" + Long(2) + ", " + Long(3) + ")";
+    const std::string call =
+        Numbered("SYS_select, " + Number(highest + 1) + "L, " +
+                 (cut    ? "KERNEL, KERNEL, KERNEL"
+                  : null ? "NULL, NULL, NULL"
+                         : "at_sets, at_sets + 1, at_sets + 2") +
+                 ", " + (op_.i386 != 0 ? Struct(1, "timeval32" + time, 8) : Struct(1, "timeval" + time, 16)));
     const std::string index = std::to_string(index_);
     if (want_.kind == Outcome::kBlocked) return text + "  RUN_BLOCKED(" + index + ", " + call + ");\n";
     const int ready = std::popcount(found[0]) + std::popcount(found[1]) + std::popcount(found[2]);

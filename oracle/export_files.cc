@@ -33,6 +33,18 @@ static char *halves(int index, size_t size) {
 }
 )",
      ""},
+    {"narrow_segments", R"(
+/* The two as a 32-bit caller has them. */
+static uint32_t *narrow_segments(void) {
+  static uint32_t narrow[4];
+  for (int i = 0; i < 2; ++i) {
+    narrow[2 * i] = (uint32_t)(uintptr_t)segments[i].iov_base;
+    narrow[2 * i + 1] = (uint32_t)segments[i].iov_len;
+  }
+  return narrow;
+}
+)",
+     ""},
     {"sets", R"(
 /* The three sets of select, and where they stand: read, write, except. */
 static uint64_t sets[3], *at_sets;

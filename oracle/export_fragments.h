@@ -18,18 +18,19 @@ struct Fragment {
 };
 
 // By subject; within one, in the order in which they are defined.
-std::span<const Fragment> MemoryFragments();   // where pointers stand, and what they point to
-std::span<const Fragment> CallFragments();     // making a call, and what is said of its outcome
-std::span<const Fragment> QuotaFragments();    // watches
-std::span<const Fragment> SocketFragments();   // addresses, options, descriptors in messages
-std::span<const Fragment> FileFragments();     // sets, segments, fdinfo, FIFOs
-std::span<const Fragment> ProcessFragments();  // a second process
-std::span<const Fragment> NotifyFragments();   // events of inotify, the memory of rings
-std::span<const Fragment> SignalFragments();   // signals, children, message queues
+std::span<const Fragment> MemoryFragments();    // where pointers stand, and what they point to
+std::span<const Fragment> CallFragments();      // making a call, and what is said of its outcome
+std::span<const Fragment> QuotaFragments();     // watches
+std::span<const Fragment> SocketFragments();    // addresses, options, descriptors in messages
+std::span<const Fragment> FileFragments();      // sets, segments, fdinfo, FIFOs
+std::span<const Fragment> ProcessFragments();   // a second process
+std::span<const Fragment> NotifyFragments();    // events of inotify, the memory of rings
+std::span<const Fragment> SignalFragments();    // signals, children, message queues
+std::span<const Fragment> Caller32Fragments();  // 32-bit callers
 
-inline std::array<std::span<const Fragment>, 8> AllFragments() {
-  return {MemoryFragments(), CallFragments(),    QuotaFragments(),  SocketFragments(),
-          FileFragments(),   ProcessFragments(), NotifyFragments(), SignalFragments()};
+inline std::array<std::span<const Fragment>, 9> AllFragments() {
+  return {MemoryFragments(), Caller32Fragments(), CallFragments(),   QuotaFragments(), SocketFragments(),
+          FileFragments(),   ProcessFragments(),  NotifyFragments(), SignalFragments()};
 }
 
 }  // namespace pollux

@@ -26,11 +26,11 @@ class ExportTest : public testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   }
   // The exit status of the exported C program; -1 if it does not compile cleanly.
-  int ExitStatus(std::string_view text) {
+  int ExitStatus(std::string_view text, const std::string& flags = "") {
     const std::string program = Export(&model_, Parsed(text), ExportAs::kC, "test");
     folder_.Write("t.c", program);
     const std::string at = "cd " + folder_.path() + " && ";
-    if (System(at + "gcc -std=c11 -Wall -Wextra -Werror -o t t.c 2>compiler") != 0) {
+    if (System(at + "gcc -std=c11 -Wall -Wextra -Werror " + flags + " -o t t.c 2>compiler") != 0) {
       ADD_FAILURE() << folder_.Read("compiler") << program;
       return -1;
     }
@@ -264,6 +264,46 @@ TEST_F(ExportTest, ProgramsBehaveAsLinuxOnLinux) {
     EXPECT_EQ(ExitStatus(text), 0) << folder_.Read("said");
   }
 }
+
+#if defined(__x86_64__)
+TEST_F(ExportTest, CallersOf32BitsBehaveAsLinuxOnLinux) {
+  constexpr std::string_view text = R"(
+i386: ep = epoll_create1(EPOLL_CLOEXEC)
+i386: r, w = pipe2(O_NONBLOCK)
+i386: e = eventfd(3, EFD_NONBLOCK)
+i386: a, b = socketpair(STREAM, NONBLOCK)
+i386: epoll_ctl(ep, ADD, r, IN|ET, 0x1122334455667788)
+i386: epoll_ctl(ep, ADD, e, misaligned, IN, 0x2)
+i386: epoll_ctl(ep, MOD, e, fault@0)
+i386: epoll_ctl(ep, MOD, e, kernel)
+i386: writev(w, 1, 2)
+i386: epoll_wait(ep, fault@1, 8, 0)
+i386: epoll_pwait(ep, 8, 0, kernel, 4)
+i386: epoll_pwait2(ep, straddling, 8, {0, 4294967296}, readonly, 8)
+i386: poll(ep IN, w OUT, 0)
+i386: ppoll(ep IN, {0, 9000000000}, NULL, 8)
+i386: select(ep R|W, w W, {4294967296, 0})
+i386: select(kernel, ep R|W, w W, {0, 0})
+i386: readv(r, 2, 8)
+i386: read(e, 8)
+i386: write(b, u64 7)
+i386: fionread(a)
+i386: fcntl(a, F_GETFL)
+i386: epiocgparams(ep)
+i386: fionbio(a, 0)
+i386: read(r, gone, 3)
+i386: dup3(ep, 21, O_CLOEXEC)
+i386: epoll_wait(21, NULL, 8, -1) = blocked
+fdinfo(ep)
+)";
+  const int status = ExitStatus(text, "-no-pie");
+  EXPECT_TRUE(status == 0 || (status == 2 && folder_.Read("said").find("here") != std::string::npos))
+      << folder_.Read("said");
+  EXPECT_EQ(ExitStatus(text), 2) << "what it points to lies too high";
+  model_.rules().Force(Rule::kCaller32Nanoseconds, false);
+  EXPECT_EQ(ExitStatus(text, "-no-pie"), status == 0 ? 1 : 2) << folder_.Read("said");
+}
+#endif
 
 TEST_F(ExportTest, TwoProcessesTakeTurns) {
   constexpr std::string_view kText = R"(

@@ -1,4 +1,5 @@
-// Mistakes about a second process: whose an interest list is, and what fork, exit and execve do to a table.
+// Mistakes about a second process: whose an interest list is, and what fork, exit and execve do to a table; and about
+// 32-bit callers.
 
 #include "oracle/mistake.h"
 
@@ -60,6 +61,32 @@ const std::vector<Mistake>& ProcessMistakes() {
        "execve keeps epolls, close-on-exec or not",
        {Rule::kExecveCloses},
        [](Scene& s) { return s.value && !IsEpoll(s); }},
+      {"i386.event-padded",
+       "i386",
+       "the struct epoll_event of a 32-bit caller is read with its data eight bytes in, as if it were not packed",
+       {},
+       nullptr,
+       [](Scene& s) {
+         if (s.op.i386 != 0 && s.Calls(Call::kEpollCtl)) s.op.arg[5] >>= 32;
+       }},
+      {"i386.sigset-half",
+       "i386",
+       "a signal set of a 32-bit caller has four bytes",
+       {Rule::kPwaitMaskSize},
+       [](Scene& s) {
+         const size_t slot = s.Calls(Call::kEpollPwait2) ? 7 : 5;
+         return s.op.i386 != 0 ? s.op.arg[slot] != 4 : s.value;
+       }},
+      {"i386.segments-wide",
+       "i386",
+       "the segments of a 32-bit caller are read as those of 64 bits, whose addresses lie nowhere",
+       {},
+       nullptr,
+       [](Scene& s) {
+         const size_t array = s.Calls(Call::kReadv) ? 5 : 7;
+         if (s.op.i386 == 0 || (array == 7 && !s.Calls(Call::kWritev))) return;
+         s.op.arg[array] = Memory(Memory::kUnmapped).bits();
+       }},
   };
   return mistakes;
 }

@@ -38,6 +38,7 @@ class NativeTarget : public Target {
   const Facts& facts() const override { return facts_; }
   std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
+  const char* LacksCaller32() const override { return exec_->LacksCaller32(); }
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
   bool FactsHold() override;

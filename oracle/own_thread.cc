@@ -57,6 +57,7 @@ absl::StatusOr<std::unique_ptr<Target>> OwnThread::Open(Opener opener, int deadl
   if (absl::Status status = own->Start(); !status.ok()) return status;
   const Target& target = *own->thread_->target;
   own->name_ = target.name();
+  own->lacks_caller32_ = target.LacksCaller32();
   own->profile_ = target.profile();
   own->facts_ = target.facts();
   own->probed_.assign(target.probed().begin(), target.probed().end());

@@ -34,6 +34,7 @@ class OwnThread : public Target {
   const Facts& facts() const override { return facts_; }
   std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
+  const char* LacksCaller32() const override { return lacks_caller32_; }
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
   bool FactsHold() override;
@@ -51,6 +52,7 @@ class OwnThread : public Target {
   Facts facts_;
   std::vector<Quirk> probed_;
   std::array<const char*, kCalls> lacks_ = {};
+  const char* lacks_caller32_ = nullptr;
   std::shared_ptr<Thread> thread_;  // null: hung
   std::optional<Watcher> watcher_;  // of thread_->mark
 };

@@ -175,6 +175,8 @@ void Ptys::Before(const Op& op, bool second) {
     return BeforeBytes(Find(second, to));
   }
   if (op.call != Call::kRead && op.call != Call::kReadv) return;
+  // Refused before anything is read.
+  if (op.mem(1).kind() == Memory::kKernel || (op.call == Call::kReadv && op.mem(3).kind() == Memory::kKernel)) return;
   const Place place = Find(second, number);
   if (place.pair == nullptr || place.pair->sent[place.side] <= kHeld) return;
   // Something waits in the buffers, and goes on while the read ends.

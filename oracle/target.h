@@ -29,6 +29,8 @@ class Target {
   virtual std::span<const Quirk> probed() const { return {}; }
   // Which calls it cannot do, and why; nullptr if it can.
   virtual const char* Lacks(Call call) const = 0;
+  // Why it makes no calls as 32-bit processes do; nullptr if it does.
+  virtual const char* LacksCaller32() const { return nullptr; }
 
   // Back to the start of a trace.
   virtual void Reset() = 0;

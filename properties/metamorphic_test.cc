@@ -8,6 +8,7 @@
 #include <set>
 
 #include "fuzz/ops.h"
+#include "oracle/bounds.h"
 #include "properties/laws.h"
 
 namespace pollux {
@@ -79,6 +80,7 @@ RC_GTEST_PROP(Metamorphic, EveryWaitAndEveryCtlDoesTheSame, (const Drawn& drawn)
   for (Op& op : plain) {
     if (IsWait(op.call)) op = ops::Wait(op.fd(0), op.num(2), 0, op.mem(1));
     if (op.call == Call::kUringEpollCtl) op.call = Call::kEpollCtl;
+    if (op.call == Call::kEpollCtl) op.i386 = 0;
   }
   for (const Side& side : Sides()) {
     // There is no io_uring beside threads.
@@ -226,6 +228,27 @@ RC_GTEST_PROP(Metamorphic, SelectAndPpollSayWhatPollSays, (const Drawn& drawn)) 
       LAW_HOLDS(((sets & kOut) != 0) == ((mask & (kOut | kWrnorm | kWrband | kErr | kNval)) != 0), side, ops, outcomes);
       LAW_HOLDS(((sets & kPri) != 0) == ((mask & (kPri | kNval)) != 0), side, ops, outcomes);
     }
+  }
+}
+
+// To a 32-bit caller everything is the same, but for pointers that it cannot have and times of more bits.
+RC_GTEST_PROP(Metamorphic, CallersOf32BitsSeeTheSame, (const Drawn& drawn)) {
+  std::vector<Op> plain = drawn.ops, other;
+  for (Op& op : plain) op.i386 = 0;
+  other = plain;
+  for (Op& op : other) {
+    const std::span<const ArgSpec> args = Spec(op.call).args;
+    bool same = Caller32May(op.call) && op.thread == 0;
+    for (size_t i = 0; i < args.size(); ++i) {
+      if (args[i].kind == ArgKind::kMemory && op.mem(i).kind() == Memory::kKernel) same = false;
+      if (args[i].kind == ArgKind::kInt64 && op.arg[i] > INT32_MAX) same = false;
+    }
+    op.i386 = same;
+  }
+  for (const Side& side : Sides()) {
+    if (side.target->LacksCaller32() != nullptr) continue;
+    const std::vector<Outcome> a = Play(side, plain), b = Play(side, other);
+    SAME(a == b, side, plain, a, other, b);
   }
 }
 
