@@ -270,7 +270,9 @@ void Exec::Run(const Op& op, Outcome* out) {
     if (SetsAsync(op) && ptys_.Terminal(op.fd(0).number())) return Skip("O_ASYNC of a terminal sends SIGIO", out);
     ptys_.Before(op, by_second_);
   }
-  const long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
+  long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
+  if (ptys && !blocked && !died && ptys_.CutShort(op, result, by_second_)) [[unlikely]]
+    result += WriteRest(op, result, &blocked, &died);
   if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
     if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
   }
@@ -288,6 +290,27 @@ void Exec::Run(const Op& op, Outcome* out) {
     out->Clear();
     out->kind = died ? Outcome::kDied : Outcome::kBlocked;
   }
+}
+
+// The rest of a write(2) or writev(2) that has written so much: as if it had gone on.
+long Exec::WriteRest(const Op& op, long done, bool* blocked, bool* died) {
+  SystemCall& c = *call_;
+  const long address = c.arg[1], third = c.arg[2];
+  iovec rest[2] = {c.segments[0], c.segments[1]};
+  size_t left = static_cast<size_t>(done);
+  if (op.call == Call::kWrite) {
+    c.arg[1] += done, c.arg[2] -= done;
+  } else {
+    for (iovec& segment : c.segments) {
+      const size_t skipped = std::min(left, segment.iov_len);
+      segment.iov_base = static_cast<char*>(segment.iov_base) + skipped, segment.iov_len -= skipped;
+      left -= skipped;
+    }
+  }
+  const long more = InvokeMarked(c, false, blocked, died);
+  c.arg[1] = address, c.arg[2] = third;
+  std::copy(std::begin(rest), std::end(rest), c.segments);
+  return std::max(more, 0l);
 }
 
 void Exec::RunRing(const Op& op, Outcome* out) {

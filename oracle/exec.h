@@ -214,6 +214,7 @@ class Exec {
   long InvokeMarked(const SystemCall& call, bool interruptible, bool* blocked, bool* died);
   void RunProcess(const Op& op, Outcome* out);
   void RunRing(const Op& op, Outcome* out);
+  long WriteRest(const Op& op, long done, bool* blocked, bool* died);
   void RunOpenpty(const Op& op, Outcome* out);
   void RunSpecial(const Op& op, Outcome* out);
   bool LetsThrough(const Op& op) const;

@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t kHeld = 4095;       // what a line discipline holds for its readers
 constexpr int64_t kUnthrottle = 128;  // a read that leaves no more notifies the other side
+constexpr long kPiece = 2048;         // of a write
 constexpr int kLooks = 64;            // before it sleeps between two
 constexpr int kRounds = 2;            // of a fence: a worker that was begun comes to its end, too
 constexpr rlim_t kNumbers = 1024;     // of which some are free
@@ -150,6 +151,14 @@ Ptys::Place Ptys::Find(bool second, int number) {
 int64_t Ptys::Unread(bool second, int number) {
   const long result = call_(second, SYS_ioctl, number, FIONREAD, reinterpret_cast<long>(word_));
   return result == 0 ? *word_ : -1;
+}
+
+bool Ptys::CutShort(const Op& op, long result, bool second) {
+  const bool vector = op.call == Call::kWritev;
+  if (op.call != Call::kWrite && !(vector && op.mem(7).good())) return false;
+  const uint64_t n = op.arg[2] + (vector ? op.arg[5] : 0);
+  return result > 0 && result % kPiece == 0 && static_cast<uint64_t>(result) < n &&
+         Find(second, op.fd(0).number()).pair != nullptr;
 }
 
 void Ptys::Before(const Op& op, bool second) {

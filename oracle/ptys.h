@@ -44,6 +44,9 @@ class Ptys {
   // Is the number, of the first process, one's? Not of one that is hung up.
   bool Terminal(int number) { return Find(false, number).pair != nullptr; }
 
+  // May a write to a terminal have ended early because of a signal from outside? It is cut into pieces, and such a
+  // signal ends it between two. What makes the rest of the same write changes nothing if it was not so.
+  bool CutShort(const Op& op, long result, bool second);
   // Around every op while active.
   void Before(const Op& op, bool second);
   void After(const Op& op, long result, bool second);
