@@ -193,9 +193,13 @@ RC_GTEST_PROP(Invariants, ClosingAFileTakesItsItemsAlong, (const Drawn& drawn)) 
   }
   // Which ADDs and MODs were about an epoll, the model says.
   std::set<uint64_t> nested;
-  Along(drawn.ops, [&nested](size_t, const Op& op, const Model& before, const Outcome&) {
+  int64_t asleep = 0;
+  Along(drawn.ops, [&](size_t, const Op& op, const Model& before, const Outcome& outcome) {
+    asleep += op.thread != 0 && outcome.kind == Outcome::kBlocked ? 1 : 0;
+    asleep -= static_cast<int64_t>(outcome.completions.size());
     if (SetsItem(op) && before.InstanceOf(before.FileAt(op.num(2))) != kNil) nested.insert(op.arg[5]);
   });
+  RC_PRE(asleep == 0);  // a call that sleeps holds its files
   for (const Side& side : Sides()) {
     const std::vector<Outcome> outcomes = Play(side, ops);
     for (size_t i = closed; i < ops.size(); ++i) {
