@@ -26,18 +26,19 @@ void Nothing(Generator&, const Shadow::File&) {}
 Op ForEver(Generator& g, int32_t ep) {
   Random& r = g.random();
   const int32_t max = r.OneIn(3) ? 1 : 8;
+  const Memory memory = r.OneIn(12) ? Memory(Memory::kFault, r.Below(2)) : Memory();
   constexpr Memory kNull = Memory::kNull;
   switch (r.Below(8)) {
     case 0:
-      return ops::Pwait(g.Operand(ep), max, -1, {}, r.OneIn(2) ? kNull : Memory(), 8);
+      return ops::Pwait(g.Operand(ep), max, -1, memory, r.OneIn(2) ? kNull : Memory(), 8);
     case 1:
-      return ops::Pwait2(g.Operand(ep), max, {}, kNull, 0, 0, kNull, 8);
+      return ops::Pwait2(g.Operand(ep), max, memory, kNull, 0, 0, kNull, 8);
     case 2:
       return ops::Poll({{g.Operand(ep), static_cast<uint16_t>(r.OneIn(3) ? kIn | kOut : kIn)}}, -1);
     case 3:
       return ep < 64 ? ops::Select({{g.Operand(ep), uint16_t{1}}}, {}, kNull) : ops::Wait(g.Operand(ep), max, -1);
     default:
-      return ops::Wait(g.Operand(ep), max, -1);
+      return ops::Wait(g.Operand(ep), max, -1, memory);
   }
 }
 
@@ -140,10 +141,12 @@ void InFiles(Generator& g, int32_t ep) {
       if (read < 0) return;
       const int32_t write = g.shadow().Number(Fd::Output(g.shadow().size() - 1, 1));
       const bool full = r.OneIn(2);
-      if (full) g.Emit(ops::Fcntl(g.Operand(write), kFSetpipeSz, 4096));
-      if (full && r.OneIn(2)) g.Emit(ops::Write(g.Operand(write), 4096));
+      const uint64_t room = r.OneIn(3) ? 8192 : 4096;
+      if (full) g.Emit(ops::Fcntl(g.Operand(write), kFSetpipeSz, static_cast<uint32_t>(room)));
+      if (full && r.OneIn(2)) g.Emit(ops::Write(g.Operand(write), room));
       const bool its = r.OneIn(3);  // the end at which nobody sleeps
-      g.Register(ep, full != its ? write : read, (full != its ? kOut : kIn) | (r.OneIn(2) ? kEt : 0));
+      const uint32_t odd = r.OneIn(4) ? kExclusive : 0;
+      g.Register(ep, full != its ? write : read, (full != its ? kOut : kIn) | (r.OneIn(2) ? kEt : 0) | odd);
       if (r.OneIn(2)) g.Wait(ep, 8);
       for (uint32_t i = 1 + r.Below(3); i > 0; --i) {
         const uint32_t bytes = r.OneIn(2) ? 1 : PipeBytes(&r);  // small ones: there is enough for several

@@ -103,7 +103,7 @@ TEST(Planted, EveryRuleIsForcedBothWaysAndEveryAreaHasNamedMistakes) {
        {"creation", "ctl",     "masks",   "identity", "order",    "LT",      "ET",     "ONESHOT", "nesting",
         "quota",    "fault",   "fdinfo",  "poll",     "pipe",     "eventfd", "stream", "dgram",   "seqpacket",
         "timerfd",  "listen",  "connect", "oob",      "rights",   "tcp",     "udp",    "fifo",    "doors",
-        "process",  "inotify", "ring",    "mq",       "signalfd", "pidfd",   "pty",    "i386"}) {
+        "process",  "inotify", "ring",    "mq",       "signalfd", "pidfd",   "pty",    "i386",    "threads"}) {
     EXPECT_GE(areas[area], 3) << area;
   }
 }

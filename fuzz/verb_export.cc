@@ -1,7 +1,6 @@
 // pollux export: a trace as a C program or a test.
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -25,10 +24,6 @@ int RunExport(const Args& args) {
   if (!inputs.ok()) return StatusError(inputs.status());
   if (inputs->size() != 1) return UsageError(args.trace + " is a folder; expected one trace");
   const Trace& trace = (*inputs)[0].trace;
-  if (std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.thread != 0; })) {
-    return UsageError(args.trace +
-                      " has ops of threads; expected a trace of one thread: no program is written for others");
-  }
   absl::StatusOr<std::unique_ptr<Model>> model = ModelFor(trace, args.profile);
   if (!model.ok()) return StatusError(model.status());
   const std::string name = args.trace == "-" ? "trace" : std::filesystem::path(args.trace).stem().string();
@@ -51,7 +46,7 @@ Action ExportVerb(CLI::App* verb) {
       ->check(CLI::IsMember({"c", "gtest"}));
   verb->add_option("--profile", args->profile, "the release that is expected; by default the one the trace names");
   verb->add_option("-o,--output", args->output, "the file to write; standard output by default");
-  verb->footer("Example:\n  pollux export --as c my.trace > my.c && gcc -o my my.c && ./my");
+  verb->footer("Example:\n  pollux export --as c my.trace > my.c && gcc -pthread -o my my.c && ./my");
   return [args] { return RunExport(*args); };
 }
 

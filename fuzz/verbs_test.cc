@@ -69,8 +69,6 @@ TEST_F(VerbsTest, BadInputIsOneClearLine) {
   ExpectUsageError("run --target sputnik " + good, "native, model:PROFILE");
   ExpectUsageError("check --profile linux-0.1 " + good, "linux-6.18");
   ExpectUsageError("export --as pascal " + good, "gtest");
-  const std::string threads = Write("threads.trace", "ep = epoll_create1(0)\nT1 epoll_wait(ep, 8, -1) = blocked\n");
-  ExpectUsageError("export --as c " + threads, "has ops of threads");
   std::filesystem::create_directory(folder_ / "empty");
   ExpectUsageError("min " + folder_ / "empty", "is a folder");
 }

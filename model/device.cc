@@ -12,6 +12,23 @@ namespace {
 constexpr uint32_t kDefaultMask = kIn | kOut | kRdnorm | kWrnorm;  // DEFAULT_POLLMASK
 constexpr int64_t kAttributeSize = 2;                              // a digit and a newline
 
+// A regular file, as that of a file system is that holds no data.
+bool OfProc(Which which) {
+  switch (which) {
+    case Which::kStatus:
+    case Which::kStat:
+    case Which::kSysctl:
+    case Which::kPressure:
+    case Which::kAttribute:
+    case Which::kMounts:
+    case Which::kMountinfo:
+    case Which::kDomainName:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 uint32_t Model::DeviceMask(const File& file) {
@@ -113,7 +130,9 @@ bool Model::Fasync(const File& file) const {
 bool Model::Seeks(const File& file) const {
   const Which which = WhichOf(file);
   if (which == Which::kFuse || which == Which::kTun || which == Which::kNamespace) return false;
-  return Still(Ops(file.type).seeks, Quirk::kPerfSeeks);
+  if (!Has(Quirk::kSpliceRegular)) return Ops(file.type).seeks;
+  const FileType type = file.type;
+  return type == FileType::kRegular || type == FileType::kMemfd || type == FileType::kMqueue || OfProc(which);
 }
 
 bool Model::SplicesFrom(const File& file) const {

@@ -143,7 +143,8 @@ void Model::Params(const Op& op, Outcome* out) {
   const Id file = Usable(op.num(0));
   if (rules_(Rule::kFdBad, file == kNil)) return out->Error(kEBADF);
   const Id id = InstanceOf(file);
-  if (rules_(Rule::kParamsNotEpoll, id == kNil, file) || Has(Quirk::kNoParams)) return out->Error(NoIoctl(file));
+  const bool given = op.mem(1).kind() != Memory::kNull;
+  if (rules_(Rule::kParamsNotEpoll, id == kNil, file) || Has(Quirk::kNoParams)) return out->Error(NoIoctl(file, given));
   if (!facts_.busy_poll) return out->Error(kEOPNOTSUPP);
   Instance& e = state_.instances[id];
   const Memory memory = op.mem(1);

@@ -121,7 +121,8 @@ void Model::Close(const Op& op, Outcome* out) {
 void Model::CloseRange(const Op& op, Outcome* out) {
   const uint32_t first = op.u32(0), last = op.u32(1), flags = op.u32(2);
   if (Has(Quirk::kNoCloseRange)) return out->Error(kENOSYS);
-  if (rules_(Rule::kCloseRangeFlags, (flags & ~(kCloseRangeUnshare | kCloseRangeCloexec)) != 0)) {
+  const uint32_t known = kCloseRangeUnshare | (Has(Quirk::kNoCloexecRange) ? 0 : kCloseRangeCloexec);
+  if (rules_(Rule::kCloseRangeFlags, (flags & ~known) != 0)) {
     return out->Error(kEINVAL);
   }
   if (rules_(Rule::kCloseRangeOrder, first > last)) return out->Error(kEINVAL);

@@ -30,7 +30,7 @@ const Model::FileOps Model::kFileOps[] = {
      .open = &Model::PlainOpen,
      .splice_read = &Model::PlainSpliceRead,
      .splice_write = &Model::PlainSpliceWrite,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::UnknownUnread},
     {.type = FileType::kDirectory,
@@ -39,7 +39,7 @@ const Model::FileOps Model::kFileOps[] = {
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
      .read_by_segment = kAlways,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::UnknownUnread},
     {.type = FileType::kMemfd,
@@ -50,7 +50,7 @@ const Model::FileOps Model::kFileOps[] = {
      .open = &Model::PlainOpen,
      .splice_read = &Model::PlainSpliceRead,
      .splice_write = &Model::PlainSpliceWrite,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::PlainUnread},
     {.type = FileType::kNull,
@@ -60,14 +60,14 @@ const Model::FileOps Model::kFileOps[] = {
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
      .splice_write = &Model::NullSpliceWrite,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true},
     {.type = FileType::kEpoll,
      .prefix = "epoll.",
      .poll = &Model::EpollMask,
      .wait = &Model::EpollWaitQueue,
      .release = &Model::EpollRelease,
-     .seeks = kAlways,
+     .seeks = true,
      .no_ioctl = kEINVAL},
     {.type = FileType::kPipe,
      .prefix = "pipe.",
@@ -87,7 +87,7 @@ const Model::FileOps Model::kFileOps[] = {
      .write = &Model::EventfdWrite,
      .release = &Model::EventfdRelease,
      .write_by_segment = kAlways,
-     .seeks = kAlways},
+     .seeks = true},
     {.type = FileType::kUnix,
      .prefix = "unix.",
      .poll = &Model::UnixMask,
@@ -107,7 +107,7 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::TimerfdRead,
      .release = &Model::TimerfdRelease,
      .read_by_segment = kOnce,
-     .seeks = kAlways},
+     .seeks = true},
     {.type = FileType::kUserfaultfd,
      .prefix = "userfaultfd.",
      .poll = &Model::UserfaultfdMask,
@@ -115,7 +115,7 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::UserfaultfdRead,
      .release = &Model::UserfaultfdRelease,
      .read_by_segment = kOnce,
-     .seeks = kAlways,
+     .seeks = true,
      .no_ioctl = kEINVAL},
     {.type = FileType::kPerf,
      .prefix = "perf.",
@@ -124,7 +124,6 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::PerfRead,
      .release = &Model::PerfRelease,
      .read_by_segment = kAlways,
-     .seeks = kOnce,
      .fasync = true},
     {.type = FileType::kTcp,
      .prefix = "tcp.",
@@ -156,14 +155,14 @@ const Model::FileOps Model::kFileOps[] = {
      .open = &Model::PlainOpen,
      .splice_read = &Model::DeviceSpliceRead,
      .splice_write = &Model::NullSpliceWrite,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::DeviceUnread},
     {.type = FileType::kOpaque,
      .prefix = "",
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::DeviceUnread},
     {.type = FileType::kSecret, .prefix = "device.", .release = &Model::PlainRelease, .unread = &Model::SecretUnread},
@@ -177,7 +176,7 @@ const Model::FileOps Model::kFileOps[] = {
      .open = &Model::PlainOpen,
      .splice_read = &Model::DeviceSpliceRead,
      .splice_write = &Model::NullSpliceWrite,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::DeviceUnread},
     {.type = FileType::kAnnounces,
@@ -188,7 +187,7 @@ const Model::FileOps Model::kFileOps[] = {
      .release = &Model::PlainRelease,
      .open = &Model::AnnouncerOpen,
      .splice_read = &Model::DeviceSpliceRead,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::DeviceUnread,
      .poll_consumes = true},
@@ -224,7 +223,7 @@ const Model::FileOps Model::kFileOps[] = {
      .release = &Model::PlainRelease,
      .open = &Model::PlainOpen,
      .read_by_segment = kAlways,
-     .seeks = kAlways,
+     .seeks = true,
      .positions = true,
      .unread = &Model::MqueueUnread},
     {.type = FileType::kSignalfd,
@@ -234,12 +233,13 @@ const Model::FileOps Model::kFileOps[] = {
      .read = &Model::SignalfdRead,
      .release = &Model::SignalfdRelease,
      .read_by_segment = kOnce,
-     .seeks = kAlways},
+     .seeks = true},
     {.type = FileType::kPidfd,
      .prefix = "pidfd.",
      .poll = &Model::PidfdMask,
      .wait = &Model::PidfdWait,
-     .positions = true},
+     .positions = true,
+     .unread = &Model::PidfdUnread},
     {.type = FileType::kPtm,
      .prefix = "pty.",
      .poll = &Model::PtyMask,
@@ -498,7 +498,8 @@ void Model::Reopen(const Op& op, Outcome* out) {
     return DependsOnFilesystem(out);
   }
   // Since 6.9 a pidfd is a file of a file system, whose owner may open it once more.
-  if (type == FileType::kPidfd && (flags & (kOPath | kODirectory)) == 0) return DependsOnFilesystem(out);
+  const bool pidfd = type == FileType::kPidfd && !Has(Quirk::kPidfdAnonymous);
+  if (pidfd && (flags & (kOPath | kODirectory)) == 0) return DependsOnFilesystem(out);
   OpenInode(state_.files[from].inode, flags, out);
 }
 
@@ -592,11 +593,15 @@ void Model::Ioctl(const Op& op, Outcome* out) {
   const bool terminal = state_.files[id].type == FileType::kPtm || state_.files[id].type == FileType::kPts;
   constexpr uint32_t kTcgets = 0x5401;  // without a place for the answer
   if (terminal && rules_(Rule::kPtyTcgets, request == kTcgets && !HungUp(id), id)) return out->Error(kEFAULT);
-  out->Error(NoIoctl(id));
+  out->Error(NoIoctl(id, false));
 }
 
-Errno Model::NoIoctl(Id file) {
+Errno Model::NoIoctl(Id file, bool given) {
   const File& f = state_.files[file];
+  if (f.type == FileType::kPidfd && Has(Quirk::kPidfdIoctl)) {
+    if (given) return kEINVAL;
+    if (state_.children[f.object].state != ChildState::kAlive) return kESRCH;
+  }
   const Which which = WhichOf(f);
   if (OpsOf(file).hung_up != nullptr && rules_(Rule::kPtyHungUpIoctl, HungUp(file), file)) return kEIO;
   if (rules_(Rule::kDeviceTun, which == Which::kTun, file)) return kEBADFD;

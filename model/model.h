@@ -62,6 +62,8 @@ class Model {
 
   // The named steps that ops are made of. Public for planted bugs and explanations.
 
+  // The thread whose call is under way; 0: the controller, or nobody.
+  uint8_t running() const { return running_; }
   // The poll mask of a file now (its ->poll), for who is interested in these events. Polling an epoll file prunes its
   // ready list (R0.8).
   uint32_t PollMask(Id file, uint32_t requested = ~0u);
@@ -164,7 +166,7 @@ class Model {
     void (Model::*splice_write)(const File&, int64_t* position, int64_t n) = nullptr;
     // The same of what may not take all of it: writes, and says how much was taken; if none, *out says why.
     int64_t (Model::*splice_takes)(const File&, int64_t n, Outcome*) = nullptr;
-    Does seeks = kNot;       // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
+    bool seeks = false;      // FMODE_LSEEK: sendfile(2) from it need not be to a pipe
     bool positions = false;  // FMODE_PREAD, FMODE_PWRITE: an offset may be given in place of its position
     // What FIONREAD counts; -1 where that is an unknown ioctl. Null: it always is.
     int64_t (Model::*unread)(const File&, Outcome*) = nullptr;
@@ -195,7 +197,8 @@ class Model {
   const FileOps& OpsOf(Id file) const { return Ops(state_.files[file].type); }
   Queues QueuesOf(Id file);
   bool HungUp(Id file) const;
-  Errno NoIoctl(Id file);  // what an ioctl that the file does not know answers
+  // What an ioctl that the file does not know answers; `given`: it has an argument that is not 0.
+  Errno NoIoctl(Id file, bool given = true);
   void EpollWaitQueue(const File& file, Queues* queues);
   uint32_t EpollMask(const File& file) { return PollInstance(file.object); }
   void EpollRelease(const File& file) { ReleaseInstance(file.object); }
@@ -277,6 +280,7 @@ class Model {
     bool given() const { return memory.kind() != Memory::kNull; }
   };
   static Offset OffsetAt(const Op& op, size_t slot) { return {op.mem(slot), static_cast<int64_t>(op.arg[slot + 1])}; }
+  bool OffsetTaken(Id file, const Offset& offset, Errno without, Outcome* out);
   bool OffsetGoes(Id file, const Offset& offset, int64_t n, Errno without, Outcome* out);
   void StoreOffsets(std::initializer_list<Offset> offsets, Outcome* out);
   int64_t* PositionOf(Id file, Offset* offset);
@@ -610,6 +614,7 @@ class Model {
   Id OpenPidfd(Id child, uint32_t flags, Outcome* out);
   void PidfdWait(const File& file, Queues* queues) { (*queues)[0] = &state_.children[file.object].queue; }
   uint32_t PidfdMask(const File& file);
+  int64_t PidfdUnread(const File&, Outcome*) { return Has(Quirk::kPidfdUnread) ? 0 : -1; }
 
   // eventpoll.cc
   void EpollCreate(Outcome* out, bool cloexec);

@@ -91,6 +91,17 @@ TEST(ModelTest, WhatAReleaseAnswers) {
     const std::string text = RunOn(&model, "r, w = pipe2(O_NONBLOCK|O_DIRECT)\nwrite(w, NULL, 1)\nread(r, 8)\n");
     EXPECT_EQ(LastLine(text), "read(r, 8) = " + std::string(c.outcome)) << c.profile;
   }
+  // The slot that a faulting write left goes to the other pipe, silently; then there is nothing to splice.
+  for (const Case& c : {Case{"linux-6.18", "[0]"}, {"linux-6.12", "[IN]"}, {"linux-6.1", "[IN]"}}) {
+    Model model(Named(c.profile));
+    const std::string text = RunOn(&model,
+                                   "r, w = pipe2(O_NONBLOCK)\n"
+                                   "r2, w2 = pipe2(O_NONBLOCK)\n"
+                                   "write(w, NULL, 1)\n"
+                                   "splice(r, w2, 1, NONBLOCK)\n"
+                                   "poll(r2 IN, 0)\n");
+    EXPECT_EQ(LastLine(text), "poll(r2 IN, 0) = " + std::string(c.outcome)) << c.profile;
+  }
   // The second write to a pipe that was not drained.
   constexpr std::string_view kSecondWrite =
       "ep = epoll_create1(0)\n"

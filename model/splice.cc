@@ -82,7 +82,8 @@ void Model::SpliceFiles(int32_t from_fd, Offset* off_in, int32_t into_fd, Offset
     PipeToPipe(ipipe, opipe, n, tee, asked || in_nonblock || out_nonblock, out);
   } else if (ipipe != kNil) {
     PipeToFile(ipipe, to, off_out, n, asked || in_nonblock, out);
-  } else if (OffsetGoes(in, *off_in, n, kEINVAL, out)) {
+  } else if (Has(Quirk::kSpliceSpaceFirst) ? OffsetTaken(in, *off_in, kEINVAL, out)
+                                           : OffsetGoes(in, *off_in, n, kEINVAL, out)) {
     FileToPipe(in, off_in, opipe, n, asked || out_nonblock, out);
   }
   // do_splice() tells of the modification first, do_tee() of the access.
@@ -117,6 +118,11 @@ void Model::PipeToPipe(Id in, Id into, int64_t n, bool tee, bool nonblock, Outco
     }
     PushSlot(into, moved);
     done += bytes, at = next;
+  }
+  // Nothing but empty slots: they are in the other pipe now, and still there is something to wait for.
+  if (done == 0 && !tee && (from.slots.size > 0 || from.writers > 0)) {
+    if (nonblock) SpliceWakes(kNil, false, in, freed);
+    return WouldSleep(nonblock, out);
   }
   SpliceWakes(into, done > 0, in, freed);
   out->Value(done);

@@ -20,10 +20,18 @@ int64_t Unused(const Pipe& p) { return std::max<int64_t>(p.max_slots - static_ca
 
 // --- Offsets -----------------------------------------------------------------------------------------------------
 
+// May the file be given an offset?
+bool Model::OffsetTaken(Id file, const Offset& offset, Errno without, Outcome* out) {
+  const bool anonymous = state_.files[file].type == FileType::kPidfd && Has(Quirk::kPidfdAnonymous);
+  const bool positions = OpsOf(file).positions && !anonymous;
+  if (!offset.given() || !rules_(Rule::kSpliceOffsetNot, !positions, file)) return true;
+  return out->Error(without), false;
+}
+
 // May the call begin at this offset? rw_verify_area() looks at what it is given, and at where that ends.
 bool Model::OffsetGoes(Id file, const Offset& offset, int64_t n, Errno without, Outcome* out) {
   if (!offset.given()) return true;
-  if (rules_(Rule::kSpliceOffsetNot, !OpsOf(file).positions, file)) return out->Error(without), false;
+  if (!OffsetTaken(file, offset, without, out)) return false;
   const bool negative = offset.value < 0 || offset.value > INT64_MAX - n;
   if (rules_(Rule::kSpliceOffsetNegative, negative, file)) return out->Error(kEINVAL), false;
   return true;
@@ -54,7 +62,7 @@ void Model::StoreOffsets(std::initializer_list<Offset> offsets, Outcome* out) {
 void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock, Outcome* out) {
   const File f = state_.files[file];
   const FileOps& ops = Ops(f.type);
-  if (offset->given() && rules_(Rule::kSpliceOffsetNot, !ops.positions, file)) return out->Error(kEINVAL);
+  if (!OffsetTaken(file, *offset, kEINVAL, out)) return;
   if (rules_(Rule::kSpliceAppend, (f.flags & kOAppend) != 0, file)) return out->Error(kEINVAL);
   if (!OffsetGoes(file, *offset, n, kEINVAL, out)) return;
   if (ops.socket != nullptr && state_.pipes[in].slots.size > 0) return Unmodelled(kToSocket, out);
@@ -68,6 +76,7 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   const int64_t done = TakeFromPipe(in, n, INT64_MAX, nonblock, &freed, out);
   if (done < 0) return;
   if (ops.splice_write != nullptr) (this->*ops.splice_write)(f, PositionOf(file, offset), done);
+  if (Has(Quirk::kSpliceWrites) && done > 0) Happened(file, kInModify);
   SpliceWakes(kNil, false, in, freed);
   out->Value(done);
 }
@@ -87,11 +96,13 @@ bool Model::SpliceWriteGoes(Id file, Outcome* out) {
 void Model::FileToPipe(Id file, Offset* offset, Id into, int64_t n, bool nonblock, Outcome* out) {
   const auto splice_read = HungUp(file) ? nullptr : OpsOf(file).splice_read;
   if (!SpaceInPipe(into, nonblock, out)) return;
+  const int64_t room = Unused(state_.pipes[into]) * kPage;
+  if (Has(Quirk::kSpliceSpaceFirst) && !OffsetGoes(file, *offset, std::min(n, room), kEINVAL, out)) return;
   if (n == 0 && !Has(Quirk::kSpliceNothingAsks)) return out->Value(0);
   const bool none = splice_read == nullptr || !SplicesFrom(state_.files[file]);
   if (rules_(Rule::kSpliceNoRead, none, file)) return out->Error(kEINVAL);
   if (splice_read == nullptr || n == 0) return out->Value(0);
-  const int64_t most = std::min(n, Unused(state_.pipes[into]) * kPage);
+  const int64_t most = std::min(n, room);
   (this->*splice_read)(File(state_.files[file]), PositionOf(file, offset), into, most, out);
   if (out->kind == Outcome::kValues) SpliceWakes(into, out->value[0] > 0, kNil, false);
 }
@@ -198,6 +209,7 @@ void Model::FileToFile(Id in, Offset* offset, Id to, int64_t n, Outcome* out) {
   if (moves) *position += bytes;
   Offset none;
   if (writes.splice_write != nullptr) (this->*writes.splice_write)(into, PositionOf(to, &none), bytes);
+  if (Has(Quirk::kSpliceWrites) && bytes > 0) Happened(to, kInModify);
   out->Value(bytes);
   Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
 }

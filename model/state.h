@@ -112,7 +112,7 @@ struct WaitEntry {
   Id item = kNil;
   bool exclusive = false;
   uint8_t thread = 0;  // whose it is, if it is no item's
-  bool stays = false;  // a wake leaves it in the queue: poll's and select's
+  bool stays = false;  // a wake leaves it in the queue: poll's and select's, an eventfd's once
   uint32_t key = 0;    // what a poll or select listens to; else 0
 };
 using QueueList = ListOps<WaitEntry, &WaitEntry::in_queue>;

@@ -112,7 +112,8 @@ void Model::SleepIn(uint8_t thread) {
     queue = t.op.call == Call::kRead || Has(Quirk::kPipeOneQueue) ? &p.readers_queue : &p.writers_queue;
   }
   entry.exclusive = rules_(Rule::kSleepExclusive, file.type == FileType::kPipe, t.file);
-  Enqueue(thread, queue, {kNil, t.file, 0}, entry, !rules_(Rule::kSleepTail, true, t.file));
+  entry.stays = file.type == FileType::kEventfd && Has(Quirk::kEventfdSleepsFirst);
+  Enqueue(thread, queue, {kNil, t.file, 0}, entry, !rules_(Rule::kSleepTail, !entry.stays, t.file));
 }
 
 // In poll(2) or select(2): in every queue of every file, in the order in which they were asked, until it returns.
@@ -198,7 +199,7 @@ void Model::Resume(uint8_t thread, Outcome* out) {
   }
   if (out->kind != Outcome::kBlocked) return Finish(thread);
   t.state = Thread::kAsleep;
-  if (!Polls(op.call)) SleepIn(thread);
+  if (!Polls(op.call) && t.places.empty()) SleepIn(thread);
 }
 
 // poll_freewait(), and what the call held.

@@ -7,8 +7,8 @@ namespace pollux {
 
 void Model::UserfaultfdCreate(const Op& op, Outcome* out) {
   const uint32_t flags = op.u32(0);
-  constexpr uint32_t kUserModeOnly = 1;
-  if (rules_(Rule::kUserfaultfdFlags, (flags & ~(kUserModeOnly | kOCloexec | kONonblock)) != 0)) {
+  const uint32_t user_mode_only = Has(Quirk::kNoUserMode) ? 0 : 1;
+  if (rules_(Rule::kUserfaultfdFlags, (flags & ~(user_mode_only | kOCloexec | kONonblock)) != 0)) {
     return out->Error(kEINVAL);
   }
   if (LowestFree(0) < 0) return out->Error(kEMFILE);

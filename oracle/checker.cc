@@ -105,33 +105,6 @@ void NothingReady(const Op& op, Outcome* allowed) {
   if (Polls(op.call)) allowed->records.resize(op.npoll);
 }
 
-// What is not deterministic, or is not possible, beside threads that sleep: deliveries by the network and by workers of
-// the kernel, and a descriptor table that is parted from theirs.
-const char* NotBesideThreads(const Op& op) {
-  switch (op.call) {
-    case Call::kSocket:
-      return op.num(0) == kAfInet ? "no INET sockets in a trace with threads" : nullptr;
-    case Call::kUringEpollCtl:
-    case Call::kUringEpollWait:
-    case Call::kRingSetup:
-      return "no io_uring in a trace with threads";
-    case Call::kOpenpty:
-      return "no pseudoterminals in a trace with threads";
-    case Call::kFork:
-    case Call::kChild:
-      return "no second process in a trace with threads";
-    case Call::kSignalfd4:
-    case Call::kRaise:
-    case Call::kKill:
-    case Call::kSigqueue:
-      return "no signals in a trace with threads";
-    case Call::kCloseRange:
-      return (op.u32(2) & kCloseRangeUnshare) != 0 ? "threads keep sharing their descriptor table" : nullptr;
-    default:
-      return nullptr;
-  }
-}
-
 // Agrees, without a call for what most ops do: return one number.
 inline bool Same(const Outcome& allowed, const Outcome& observed) {
   const bool plain = allowed.kind == Outcome::kValues && observed.kind == Outcome::kValues &&
@@ -205,6 +178,31 @@ void Count(const char* why, Tally* tally) {
 }
 
 }  // namespace
+
+const char* NotBesideThreads(const Op& op) {
+  switch (op.call) {
+    case Call::kSocket:
+      return op.num(0) == kAfInet ? "no INET sockets in a trace with threads" : nullptr;
+    case Call::kUringEpollCtl:
+    case Call::kUringEpollWait:
+    case Call::kRingSetup:
+      return "no io_uring in a trace with threads";
+    case Call::kOpenpty:
+      return "no pseudoterminals in a trace with threads";
+    case Call::kFork:
+    case Call::kChild:
+      return "no second process in a trace with threads";
+    case Call::kSignalfd4:
+    case Call::kRaise:
+    case Call::kKill:
+    case Call::kSigqueue:
+      return "no signals in a trace with threads";
+    case Call::kCloseRange:
+      return (op.u32(2) & kCloseRangeUnshare) != 0 ? "threads keep sharing their descriptor table" : nullptr;
+    default:
+      return nullptr;
+  }
+}
 
 Checker::Checker(Target* target, Model* model) : target_(target), model_(model) {
   for (size_t call = 0; call < kCalls; ++call) lacks_[call] = target->Lacks(static_cast<Call>(call));

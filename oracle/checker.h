@@ -81,6 +81,11 @@ struct CheckOptions {
 // How often, by reason (static strings).
 using Tally = std::vector<std::pair<const char*, uint64_t>>;
 
+// Why the op has no place in a trace with threads: what is not deterministic, or is not possible, beside threads that
+// sleep, as deliveries by the network and by workers of the kernel are, and a descriptor table that is parted from
+// theirs. nullptr if it has.
+const char* NotBesideThreads(const Op& op);
+
 class Checker {
  public:
   // Neither is owned. The model must have the target's profile and facts, or be a planted judge.

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
 #include "model/text.h"
+#include "oracle/checker.h"
 #include "oracle/exec.h"
 #include "oracle/export_body.h"
 #include "oracle/export_fragments.h"
@@ -65,6 +67,10 @@ constexpr std::string_view kBegin = R"(
 #define SYS_epoll_pwait2 441
 #endif
 )";
+
+// Where threads are stepped.
+constexpr std::string_view kThreadIncludes = "#include <pthread.h>\n";
+constexpr std::string_view kThreadBegin = "\nstatic int guilty(void);\n";
 
 constexpr std::string_view kStartC = R"(
 static void on_alarm(int signal) {
@@ -251,7 +257,7 @@ std::string Quoted(std::string_view s) {
   std::string quoted = "\"";
   for (const char c : s) {
     if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
+    quoted += c == '\n' ? "\\n" : std::string(1, c);
   }
   return quoted + "\"";
 }
@@ -270,6 +276,56 @@ std::string TestName(std::string_view name) {
   return out.empty() || std::isdigit(static_cast<unsigned char>(out[0])) != 0 ? "Trace" + out : out;
 }
 
+// The text, with another word for one.
+std::string Replaced(std::string text, std::string_view word, std::string_view by) {
+  for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += by.size()) {
+    text.replace(at, word.size(), by);
+  }
+  return text;
+}
+
+// The threads of these bits.
+std::string Threads(uint32_t bits) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%xu", bits);
+  return text;
+}
+
+// The threads that are in a call, a bit each.
+uint32_t InCalls(const State& state) {
+  uint32_t threads = 0;
+  for (size_t t = 1; t < state.threads.size(); ++t) {
+    threads |= static_cast<uint32_t>(state.threads[t].state != Thread::kIdle) << t;
+  }
+  return threads;
+}
+
+// What the call of a thread in op `i` returns in the end, be it that it sleeps first; blocked if it never does.
+const Outcome& Returned(const std::vector<Outcome>& outcomes, uint8_t thread, size_t i) {
+  for (size_t k = i; k < outcomes.size() && outcomes[i].kind == Outcome::kBlocked; ++k) {
+    for (const Completion& done : outcomes[k].completions) {
+      if (done.thread == thread) return done.outcome;
+    }
+  }
+  return outcomes[i];
+}
+
+// Each op with its completions, as printed.
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t from = 0; from < text.size();) {
+    const size_t end = std::min(text.find('\n', from), text.size());
+    const std::string line = text.substr(from, end - from);
+    if (!lines.empty() && line.starts_with("  ")) {
+      lines.back() += "\n  " + line;
+    } else {
+      lines.push_back(line);
+    }
+    from = end + 1;
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_view name) {
@@ -279,13 +335,19 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   model->Reset();
   std::vector<std::string> statements(trace.ops.size());
   bool inet = false, signals = false, i386 = false;
-  const bool two = std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
+  uint32_t threads = 0;  // a bit each
+  for (const Op& op : trace.ops) threads |= op.thread == 0 ? 0 : 1u << op.thread;
+  std::vector<Op> resolved(trace.ops.size());
+  const bool two = threads == 0 &&
+                   std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
   size_t steps = 0;
   std::vector<int64_t> arrived;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
-    const Op op = bindings.Resolve(trace.ops[i]);
+    const Op op = resolved[i] = bindings.Resolve(trace.ops[i]);
     const bool second = model->state().second;
-    if (const char* why = Refused(op)) {
+    const char* why = Refused(op);
+    if (why == nullptr && threads != 0) why = NotBesideThreads(op);
+    if (why != nullptr) {
       outcomes[i].kind = Outcome::kSkipped;
       outcomes[i].note = why;
     } else {
@@ -293,6 +355,8 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     }
     if (op.call == Call::kWatches && outcomes[i].kind == Outcome::kValues) {
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
+    } else if (outcomes[i].kind != Outcome::kSkipped && op.thread != 0) {
+      statements[i] = "  by_thread(" + std::to_string(op.thread) + ", step_" + std::to_string(i) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Statements(op, outcomes[i], i);
       i386 |= op.i386 != 0;
@@ -309,22 +373,28 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
         (two || op.process != 0 || op.call == Call::kExit || op.call == Call::kExecve)) {
       statements[i] = Step(op, outcomes[i], statements[i], second, &steps);
     }
+    if (threads != 0 && outcomes[i].kind != Outcome::kSkipped) {
+      statements[i] += "  RESTS(" + std::to_string(i) + ", " + Threads(InCalls(model->state())) + ");\n";
+    }
     bindings.Bind(trace.ops[i], outcomes[i]);
+  }
+  std::string thread_steps;
+  for (size_t i = 0; i < resolved.size(); ++i) {
+    if (resolved[i].thread == 0 || outcomes[i].kind == Outcome::kSkipped) continue;
+    thread_steps += "\nstatic void step_" + std::to_string(i) + "(void) {\n" +
+                    Statements(resolved[i], Returned(outcomes, resolved[i].thread, i), i) + "}\n";
   }
 
   Trace plain;
   plain.ops = trace.ops;
   for (const Note& note : trace.notes) plain.notes.push_back({.name = {note.name[0], note.name[1]}});
   const std::string text = Print(plain, outcomes);
-  std::vector<std::string> lines;
-  for (size_t from = 0; from < text.size();) {
-    const size_t end = std::min(text.find('\n', from), text.size());
-    lines.push_back(text.substr(from, end - from));
-    from = end + 1;
-  }
+  const std::vector<std::string> lines = Lines(text);
 
+  std::string code = thread_steps;  // without what the trace calls its descriptors
   for (size_t i = 0; i < lines.size() && i < statements.size(); ++i) {
     body += "\n  /* " + lines[i] + " */\n" + statements[i];
+    code += statements[i];
   }
 
   std::string table = "\nstatic const char *const ops[] = {\n";
@@ -332,21 +402,43 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   table += lines.empty() ? "    \"\",\n};\n" : "};\n";
 
   const bool c = as == ExportAs::kC;
-  if (two && !c) body = "  GTEST_SKIP() << \"two processes are for a program of its own\";\n";
-  const bool changes = Mentions(body, "change_mounts") || Mentions(body, "change_domainname");
-  std::string functions = Needed(body + (c ? "RUN" : "") + (two && c ? " my_turn" : "") +
+  // A thread's own memory is where 32-bit callers can point to if the whole trace runs on a thread that was made for
+  // it.
+  const bool low = i386 && threads != 0;
+  if (!c && (two || low)) {
+    const char* what = two ? "two processes" : "threads beside 32-bit callers";
+    code = "", body = "  GTEST_SKIP() << \"" + std::string(what) + " are for a program of its own\";\n";
+    thread_steps = "", threads = 0, i386 = false;
+  }
+  const bool changes = Mentions(code, "change_mounts") || Mentions(code, "change_domainname");
+  if (threads != 0) {
+    code += low ? "start_threads end_threads run_low" : "start_threads end_threads";
+    body = std::string(c ? "  alarm(30);\n" : "") + "  start_threads(" + Threads(threads) + ");\n" + body +
+           "\n  end_threads();\n";
+  }
+  std::string functions = Needed(code + (c ? " RUN" : "") + (two && c ? " my_turn" : "") +
                                      (changes ? " own_namespaces " : "") + (signals ? " own_signals " : ""),
                                  as);
   if (i386) ForCallers32(&functions);
-  const bool arena = Mentions(functions + body, "arena"), ring = Mentions(body, "RUN_URING"),
-             user = Mentions(body, "watches");
+  const std::string_view own = threads == 0 ? "" : c ? "_Thread_local " : "thread_local ";
+  functions = Replaced(Replaced(functions, "OWN ", own), "GUILTY", threads == 0 ? "1" : "guilty()");
+  const bool arena = Mentions(functions + code, "arena"), ring = Mentions(code, "RUN_URING"),
+             user = Mentions(code, "watches");
   std::string program =
       "/* " + std::string(name) + ": what " + model->profile().name +
       (c ? " does. Exit status 0: so does this system; 1: it does not; 2: no verdict.\n" : " does.\n") +
-      (i386 ? " * Compile and link with -no-pie, for x86-64.\n" : "") + " * Written by pollux export. */\n";
+      (i386 ? " * Compile and link with -no-pie, for x86-64.\n" : "") +
+      (threads != 0 ? " * It has threads: compile with -pthread.\n" : "") + " * Written by pollux export. */\n";
   if (!c) program += "#include <gtest/gtest.h>\n\n#include <thread>\n";
-  program.append(kIncludes).append(kBegin);
+  program.append(kIncludes);
+  if (threads != 0) program.append(kThreadIncludes);
+  program.append(kBegin);
+  if (threads != 0 && c) program.append(kThreadBegin);
   program += table + functions;
+  if (threads != 0) {
+    program += "\n/* What a thread has for itself. */\nstatic void begin_thread(void) {";
+    program += std::string(arena ? "\n  map_arena();\n" : "") + "}\n" + thread_steps;
+  }
   if (c) {
     program.append(kStartC);
     if (two) {
@@ -356,15 +448,19 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
           "    share();\n  }\n";
       body += "\n  finish(" + std::to_string(steps) + ");\n";
     } else {
-      program += "\nint main(void) {\n  start();\n";
+      program += low ? "\nstatic void *trace(void *unused) {\n  (void)unused;\n" : "\nint main(void) {\n  start();\n";
     }
-    if (i386) program += "  if (!has_i386()) return 2;\n";
+    if (i386 && !low) program += "  if (!has_i386()) return 2;\n";
     if (signals) program += "  own_signals();\n";
     if (changes) program += "  own_namespaces();\n";
     if (arena) program += "  map_arena();\n";
     if (ring) program += "  map_uring();\n";
     if (user) program += "  take_user();\n";
-    program += body + "\n  return 0;\n}\n";
+    program += body;
+    if (low) {
+      program += "\n  return NULL;\n}\n\nint main(void) {\n  start();\n  if (!has_i386()) return 2;\n  run_low(trace);";
+    }
+    program += "\n  return 0;\n}\n";
   } else {
     program.append(kStartGtest);
     program += "\nTEST(Pollux, " + TestName(name) + ") {\n";

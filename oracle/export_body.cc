@@ -92,7 +92,7 @@ class Body {
         break;
     }
     if (want_.kind == Outcome::kBlocked) {
-      return Before() + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + CallText() + ");\n";
+      return Before() + Blocks() + std::to_string(index_) + ", " + CallText() + ");\n";
     }
     if (op_.call == Call::kUringEpollCtl || op_.call == Call::kUringEpollWait) {
       const std::string want = want_.kind == Outcome::kBlocked ? "-EINTR" : Want();
@@ -106,6 +106,9 @@ class Body {
   }
 
  private:
+  // A thread sleeps in it until the trace is over.
+  std::string Blocks() const { return op_.thread != 0 ? "  SLEEP(" : "  RUN_BLOCKED("; }
+
   std::string Want() const {
     if (want_.kind == Outcome::kError) return "-" + ErrnoName(want_.error);
     if (op_.call == Call::kInotifyRead && want_.kind == Outcome::kRecords) {
@@ -599,7 +602,7 @@ class Body {
     }
     call = Numbered(call);
     if (want_.kind == Outcome::kBlocked) {
-      return text + "  RUN_BLOCKED(" + std::to_string(index_) + ", " + call + ");\n";
+      return text + Blocks() + std::to_string(index_) + ", " + call + ");\n";
     }
     text += "  RUN(" + std::to_string(index_) + ", " + (want_.kind == Outcome::kRecords ? Number(ready) : Want()) +
             ", " + call + ");\n";
@@ -636,7 +639,7 @@ class Body {
                          : "at_sets, at_sets + 1, at_sets + 2") +
                  ", " + (op_.i386 != 0 ? Struct(1, "timeval32" + time, 8) : Struct(1, "timeval" + time, 16)));
     const std::string index = std::to_string(index_);
-    if (want_.kind == Outcome::kBlocked) return text + "  RUN_BLOCKED(" + index + ", " + call + ");\n";
+    if (want_.kind == Outcome::kBlocked) return text + Blocks() + index + ", " + call + ");\n";
     const int ready = std::popcount(found[0]) + std::popcount(found[1]) + std::popcount(found[2]);
     const bool records = want_.kind == Outcome::kRecords;
     text += "  RUN(" + index + ", " + (records ? Number(ready) : Want()) + ", " + call + ");\n";

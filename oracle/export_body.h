@@ -13,7 +13,7 @@
 namespace pollux {
 
 // For an op whose operands are literal, the outcome that is wanted, and the op's place in the trace. Functions that the
-// statements mention are Fragments.
+// statements mention are Fragments. Of a thread's op the outcome is that of its return, blocked if it never does.
 std::string Statements(const Op& op, const Outcome& want, size_t index);
 
 std::string Number(int64_t n);

@@ -60,7 +60,7 @@ static int has_i386(void) {
      ""},
     {"timeval32", R"(
 static int *timeval32(long long sec, long long usec) {
-  static int t[2];
+  static OWN int t[2];
   t[0] = (int)sec;
   t[1] = (int)usec;
   return t;

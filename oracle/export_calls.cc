@@ -13,11 +13,11 @@ static inline long result_of(long r) { return r == -1 ? -errno : r; }
 )",
      ""},
     {"RUN", R"(
-static volatile sig_atomic_t op, blocks; /* the op that runs; whether Linux blocks in it */
+static OWN volatile sig_atomic_t op, blocks; /* the op that runs; whether Linux blocks in it */
 
 static void differs(const char *what, long long got) {
   fprintf(stderr, "differs from Linux in op %d:\n  %s\n  %s %lld\n", op + 1, ops[op], what, got);
-  exit(1);
+  exit(GUILTY);
 }
 
 static inline void expect(long got, long want) {
@@ -147,13 +147,13 @@ static long uring(int opcode, int fd, int off, const void *address, int length) 
      "\n#define RUN_URING(index, want, ...) EXPECT_EQ(uring(__VA_ARGS__), want) << ops[index]\n"},
     {"room", R"(
 /* The buffer of the last call, and how much of it may be looked at. */
-static char *buffer;
-static size_t room;
+static OWN char *buffer;
+static OWN size_t room;
 )",
      ""},
     {"painted", R"(
 static void *painted(size_t size) {
-  static char memory[(1 << 20) + (1 << 16)] __attribute__((aligned(4096)));
+  static OWN char memory[(1 << 20) + (1 << 16)] __attribute__((aligned(4096)));
   buffer = memory;
   room = size + 64;
   return memset(buffer, 0xa5, room);
@@ -162,7 +162,7 @@ static void *painted(size_t size) {
      ""},
     {"painted_at", R"(
 static void *painted_at(size_t offset, size_t size) {
-  static char memory[(1 << 20) + (1 << 16)] __attribute__((aligned(4096)));
+  static OWN char memory[(1 << 20) + (1 << 16)] __attribute__((aligned(4096)));
   buffer = memory + offset;
   room = size + 64;
   return memset(buffer, 0xa5, room);

@@ -36,7 +36,7 @@ static char *halves(int index, size_t size) {
     {"narrow_segments", R"(
 /* The two as a 32-bit caller has them. */
 static uint32_t *narrow_segments(void) {
-  static uint32_t narrow[4];
+  static OWN uint32_t narrow[4];
   for (int i = 0; i < 2; ++i) {
     narrow[2 * i] = (uint32_t)(uintptr_t)segments[i].iov_base;
     narrow[2 * i + 1] = (uint32_t)segments[i].iov_len;
@@ -47,7 +47,7 @@ static uint32_t *narrow_segments(void) {
      ""},
     {"sets", R"(
 /* The three sets of select, and where they stand: read, write, except. */
-static uint64_t sets[3], *at_sets;
+static OWN uint64_t sets[3], *at_sets;
 
 static void choose(int fd, int read, int write, int except) {
   sets[0] |= (uint64_t)read << fd;
@@ -99,7 +99,7 @@ static void is_params(uint32_t usecs, uint16_t budget, uint8_t prefer) {
 }
 )"},
     {"polled", R"(
-static struct pollfd polled[16];
+static OWN struct pollfd polled[16];
 
 static void ask(int index, int fd, int events) {
   polled[index].fd = fd;

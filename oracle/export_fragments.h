@@ -1,7 +1,8 @@
 // Pieces of exported programs: a function or a variable that a program's body mentions by name.
 //
 // Each is text in C, and where the dialects differ in how a comparison is said, in C++ for GoogleTest. A program holds
-// those that it mentions and those that they mention, in the order of AllFragments().
+// those that it mentions and those that they mention, in the order of AllFragments(). Two words are replaced: OWN, of
+// what each thread has for itself where there are threads, and GUILTY, the exit status of a difference.
 
 #ifndef POLLUX_ORACLE_EXPORT_FRAGMENTS_H_
 #define POLLUX_ORACLE_EXPORT_FRAGMENTS_H_
@@ -27,10 +28,11 @@ std::span<const Fragment> ProcessFragments();   // a second process
 std::span<const Fragment> NotifyFragments();    // events of inotify, the memory of rings
 std::span<const Fragment> SignalFragments();    // signals, children, message queues
 std::span<const Fragment> Caller32Fragments();  // 32-bit callers
+std::span<const Fragment> ThreadFragments();    // threads that are stepped
 
-inline std::array<std::span<const Fragment>, 9> AllFragments() {
-  return {MemoryFragments(), Caller32Fragments(), CallFragments(),   QuotaFragments(), SocketFragments(),
-          FileFragments(),   ProcessFragments(),  NotifyFragments(), SignalFragments()};
+inline std::array<std::span<const Fragment>, 10> AllFragments() {
+  return {MemoryFragments(), Caller32Fragments(), CallFragments(),   QuotaFragments(),  SocketFragments(),
+          FileFragments(),   ProcessFragments(),  NotifyFragments(), SignalFragments(), ThreadFragments()};
 }
 
 }  // namespace pollux

@@ -14,7 +14,7 @@ constexpr Fragment kFragments[] = {
     {"arena", R"(
 /* Memory that ends: inaccessible | ROOM painted bytes | inaccessible. */
 enum { ROOM = 1 << 20, PAGE = 1 << 16, PAINT = 0xa5 };
-static char *arena;
+static OWN char *arena;
 
 static void map_arena(void) {
   arena = (char *)mmap((void *)(1L << 44), ROOM + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -62,21 +62,21 @@ static void *two_pages(size_t offset, const void *bytes, size_t size) {
      ""},
     {"unmapped_page", R"(
 /* A page that was there until another thread unmapped it; its address is nobody else's afterwards. */
-static char *lost_page;
+static OWN char *lost_page;
 
 static int unmap(void *unused) {
   (void)unused;
-  return mmap(lost_page, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED;
+  if (mmap(lost_page, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) _exit(2);
+  return 0;
 }
 
 static char *unmapped_page(void) {
-  static long long stack[8192];
-  int thread;
+  static OWN long long stack[8192];
+  const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_VFORK;
   lost_page = (char *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (lost_page == MAP_FAILED) exit(2);
   *lost_page = 1;
-  thread = clone(unmap, stack + 8192, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
-  if (thread < 0 || waitpid(thread, NULL, 0) != thread) exit(2);
+  if (clone(unmap, stack + 8192, flags, NULL) < 0) exit(2);
   return lost_page;
 }
 )",
@@ -84,7 +84,7 @@ static char *unmapped_page(void) {
     {"zeros", "\nstatic const char zeros[(1 << 20) + 8192] __attribute__((aligned(4096))) = {0};\n", ""},
     {"event", R"(
 static struct epoll_event *event(uint32_t events, uint64_t data) {
-  static struct epoll_event e;
+  static OWN struct epoll_event e;
   e.events = events;
   e.data.u64 = data;
   return &e;
@@ -93,7 +93,7 @@ static struct epoll_event *event(uint32_t events, uint64_t data) {
      ""},
     {"word", R"(
 static uint64_t *word(uint64_t value) {
-  static uint64_t w;
+  static OWN uint64_t w;
   w = value;
   return &w;
 }
@@ -101,14 +101,14 @@ static uint64_t *word(uint64_t value) {
      ""},
     {"no_signals", R"(
 static uint64_t *no_signals(void) {
-  static uint64_t none;
+  static OWN uint64_t none;
   return &none;
 }
 )",
      ""},
     {"timespec", R"(
 static struct timespec *timespec(long long sec, long long nsec) {
-  static struct timespec t;
+  static OWN struct timespec t;
   t.tv_sec = sec;
   t.tv_nsec = nsec;
   return &t;
@@ -117,7 +117,7 @@ static struct timespec *timespec(long long sec, long long nsec) {
      ""},
     {"timeval", R"(
 static struct timeval *timeval(long long sec, long long usec) {
-  static struct timeval t;
+  static OWN struct timeval t;
   t.tv_sec = sec;
   t.tv_usec = usec;
   return &t;

@@ -3,6 +3,9 @@
 #include "oracle/export.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +29,7 @@ class ExportTest : public testing::Test {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   }
   // The exit status of the exported C program; -1 if it does not compile cleanly.
-  int ExitStatus(std::string_view text, const std::string& flags = "") {
+  int ExitStatus(std::string_view text, const std::string& flags = "-pthread", const std::string& run = "./t 2>said") {
     const std::string program = Export(&model_, Parsed(text), ExportAs::kC, "test");
     folder_.Write("t.c", program);
     const std::string at = "cd " + folder_.path() + " && ";
@@ -34,7 +37,22 @@ class ExportTest : public testing::Test {
       ADD_FAILURE() << folder_.Read("compiler") << program;
       return -1;
     }
-    return System(at + "./t 2>said");
+    return System(at + run);
+  }
+  // The same where no thread may be real-time.
+  int ExitStatusWithoutRealTime(std::string_view text) {
+    if (ExitStatus(text, "-pthread", "true") != 0) return -1;
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_CAPBSET_DROP, CAP_SYS_NICE);  // fails where there is no such capability to drop
+      const rlimit none = {0, 0};
+      setrlimit(RLIMIT_RTPRIO, &none);
+      execl((folder_.path() + "/t").c_str(), "t", nullptr);
+      _exit(127);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   }
 
   Model model_;
@@ -335,6 +353,111 @@ read(e, 8)
   EXPECT_EQ(ExitStatus(kText), 1) << folder_.Read("said");
 }
 
+constexpr std::string_view kThreads[] = {
+    R"(
+ep = epoll_create1(0)
+e  = eventfd(0, EFD_NONBLOCK)
+epoll_ctl(ep, ADD, e, IN|ET, 0x1)
+T1 epoll_wait(ep, 8, -1)
+T2 epoll_wait(ep, 1, -1)
+T3 poll(ep IN|OUT, e OUT|PRI, -1)
+T4 epoll_wait(ep, 1, 0)
+T3 poll(ep IN, 99 IN, 0)
+write(e, u64 1)
+T2 epoll_wait(ep, straddling, 8, -1)
+T3 epoll_wait(ep, fault@0, 8, -1)
+write(e, u64 1)
+close(e)
+epoll_ctl(ep, DEL, e)
+T4 close(ep)
+)",
+    R"(
+r, w = pipe2(0)
+f  = eventfd(0, EFD_SEMAPHORE)
+T1 read(r, 3)
+T2 read(r, fault@2, 3)
+T3 read(f, 8)
+T4 read(f, misaligned, 8)
+T5 select(r R, 0 W, f R, NULL)
+T6 select(r R, f R, NULL)
+T7 epoll_wait(r, 8, -1)
+T8 ppoll(r IN, NULL, gone, 8)
+write(f, u64 1)
+T9 write(w, 5)
+T10 write(f, gone, 8)
+prlimit(NOFILE, 0)
+T16 write(f, u64 3)
+T16 epoll_ctl(r, ADD, f, gone)
+close_range(3, -1, 0)
+)",
+};
+
+TEST_F(ExportTest, ThreadsAreStepped) {
+  for (const std::string_view text : kThreads) {
+    SCOPED_TRACE(text);
+    EXPECT_EQ(ExitStatus(text), 0) << folder_.Read("said");
+  }
+}
+
+TEST_F(ExportTest, TheCorpusOfThreadsIsMet) {
+  int traces = 0;
+  for (const char* folder : {"threads", "kselftest"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(POLLUX_CORPUS "/") + folder)) {
+      SCOPED_TRACE(entry.path());
+      std::ifstream file(entry.path());
+      const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+      EXPECT_EQ(ExitStatus(text), 0) << folder_.Read("said");
+      ++traces;
+    }
+  }
+  EXPECT_GE(traces, 60);
+}
+
+TEST_F(ExportTest, WhoIsWokenMatters) {
+  model_.rules().Force(Rule::kSleepNewest, false);
+  EXPECT_EQ(ExitStatus(kThreads[0]), 1) << folder_.Read("said");
+  EXPECT_NE(folder_.Read("said").find("T1 epoll_wait = [IN 0x1]"), std::string::npos) << folder_.Read("said");
+}
+
+TEST_F(ExportTest, WhatAWaitReturnsMatters) {
+  model_.rules().Force(Rule::kHarvestOneshot, true);
+  EXPECT_EQ(ExitStatus("ep = epoll_create1(0)\ne = eventfd(0, 0)\nepoll_ctl(ep, ADD, e, IN, 0x1)\n"
+                       "T1 epoll_wait(ep, 8, -1)\nwrite(e, u64 1)\nT1 epoll_wait(ep, 8, -1)\n"),
+            1);
+  EXPECT_NE(folder_.Read("said").find("lets this thread return: 1"), std::string::npos) << folder_.Read("said");
+}
+
+TEST_F(ExportTest, ThreadsSleepBeside32BitCallers) {
+  constexpr std::string_view kText = R"(
+ep = epoll_create1(0)
+e  = eventfd(0, EFD_NONBLOCK)
+i386: epoll_ctl(ep, ADD, e, IN|ET, 0x1)
+T1 epoll_wait(ep, fault@1, 8, -1)
+T2 epoll_wait(ep, 8, -1)
+i386: write(e, u64 1)
+i386: epoll_wait(ep, fault@0, 8, 0)
+i386: read(e, misaligned, 8)
+)";
+  const int status = ExitStatus(kText, "-pthread -no-pie");
+  EXPECT_TRUE(status == 0 || status == 2) << folder_.Read("said");  // 2: no calls of 32-bit processes here
+  model_.rules().Force(Rule::kSleepNewest, false);
+  EXPECT_EQ(ExitStatus(kText, "-pthread -no-pie"), status == 0 ? 1 : 2) << folder_.Read("said");
+}
+
+TEST_F(ExportTest, WithoutRealTimePriorityThreadsAreSeenToSleep) {
+  constexpr std::string_view kOneSleeper =
+      "ep = epoll_create1(0)\ne = eventfd(0, 0)\nepoll_ctl(ep, ADD, e, IN, 0x1)\nT1 epoll_wait(ep, 8, -1)\n"
+      "T2 write(e, u64 1)\nT2 read(e, 8)\nT2 read(e, 8)\n";
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ExitStatusWithoutRealTime(kOneSleeper), 0);
+  // Who runs first is the scheduler's to say: then there is no verdict.
+  for (const std::string_view text : kThreads) {
+    const int status = ExitStatusWithoutRealTime(text);
+    EXPECT_TRUE(status == 0 || status == 2) << status;
+  }
+  model_.rules().Force(Rule::kWakeCallback, false);
+  EXPECT_EQ(ExitStatusWithoutRealTime(kOneSleeper), 1);
+}
+
 TEST_F(ExportTest, AFifoIsMadeOrThereIsNoVerdict) {
   const int status = ExitStatus(
       "f = fifo(0)\nreopen(f, O_WRONLY|O_NONBLOCK)\nreopen(f, O_WRONLY) = blocked\nr = reopen(f, O_NONBLOCK)\n"
@@ -355,13 +478,15 @@ TEST_F(ExportTest, ACallThatSleepsIsADifference) {
 }
 
 TEST_F(ExportTest, ATestPassesOnLinux) {
-  const std::string program = Export(&model_, Parsed(kTraces[0]), ExportAs::kGtest, "wait-missing 1");
-  EXPECT_NE(program.find("TEST(Pollux, WaitMissing1)"), std::string::npos);
-  folder_.Write("t.cc", program);
-  const std::string at = "cd " + folder_.path() + " && ";
-  ASSERT_EQ(System(at + "g++ -std=c++17 -Wall -Wextra -Werror -o t t.cc -lgtest -lgtest_main -lpthread 2>compiler"), 0)
-      << folder_.Read("compiler") << program;
-  EXPECT_EQ(System(at + "./t >said"), 0) << folder_.Read("said");
+  for (const std::string_view text : {kTraces[0], kThreads[0], kThreads[1]}) {
+    const std::string program = Export(&model_, Parsed(text), ExportAs::kGtest, "wait-missing 1");
+    EXPECT_NE(program.find("TEST(Pollux, WaitMissing1)"), std::string::npos);
+    folder_.Write("t.cc", program);
+    const std::string at = "cd " + folder_.path() + " && ";
+    ASSERT_EQ(System(at + "g++ -std=c++17 -Wall -Wextra -Werror -pthread -o t t.cc -lgtest -lgtest_main 2>compiler"), 0)
+        << folder_.Read("compiler") << program;
+    EXPECT_EQ(System(at + "./t >said"), 0) << folder_.Read("said");
+  }
 }
 
 TEST_F(ExportTest, TheQuotaIsFilledOrThereIsNoVerdict) {

@@ -51,6 +51,7 @@ const std::vector<Mistake>& NamedMistakes();
 const std::vector<Mistake>& NetlinkMistakes();
 const std::vector<Mistake>& NotifyMistakes();
 const std::vector<Mistake>& SignalMistakes();
+const std::vector<Mistake>& ThreadMistakes();
 const std::vector<Mistake>& PtyMistakes();
 
 }  // namespace pollux

@@ -106,7 +106,8 @@ struct Catalogue {
     }
     for (const std::vector<Mistake>* table :
          {&EpollMistakes(), &FileMistakes(), &UnixMistakes(), &InetMistakes(), &DoorMistakes(), &NamedMistakes(),
-          &NetlinkMistakes(), &ProcessMistakes(), &NotifyMistakes(), &SignalMistakes(), &PtyMistakes()}) {
+          &NetlinkMistakes(), &ProcessMistakes(), &NotifyMistakes(), &SignalMistakes(), &PtyMistakes(),
+          &ThreadMistakes()}) {
       for (const Mistake& m : *table) {
         infos.push_back(
             {.name = std::string(m.name), .area = m.area, .statement = std::string(m.statement), .named = true});
