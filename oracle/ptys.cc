@@ -176,11 +176,12 @@ void Ptys::Before(const Op& op, bool second) {
   }
   if (op.call != Call::kRead && op.call != Call::kReadv) return;
   // Refused before anything is read.
-  if (op.mem(1).kind() == Memory::kKernel || (op.call == Call::kReadv && op.mem(3).kind() == Memory::kKernel)) return;
+  const bool vector = op.call == Call::kReadv;
+  if (!InUserRange(op.mem(1)) || (vector && (!InUserRange(op.mem(3)) || !op.mem(5).readable()))) return;
   const Place place = Find(second, number);
   if (place.pair == nullptr || place.pair->sent[place.side] <= kHeld) return;
   // Something waits in the buffers, and goes on while the read ends.
-  const int64_t n = static_cast<int64_t>(op.arg[2] + (op.call == Call::kReadv ? op.arg[4] : 0));
+  const int64_t n = static_cast<int64_t>(op.arg[2] + (vector ? op.arg[4] : 0));
   const bool reads = (call_(second, SYS_fcntl, number, F_GETFL, 0) & O_ACCMODE) != O_WRONLY;
   if (reads && n > kHeld && place.pair->asleep[place.side]) Fence();  // it would go on during the read
   if (reads && kHeld - n <= kUnthrottle) WakeOther(place);
