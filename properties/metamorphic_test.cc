@@ -483,15 +483,14 @@ bool NumbersMatter(Call call) { return call == Call::kDup || call == Call::kRecv
 // The trace without what reaches outside it or depends on its numbers: changes that all are
 // told of, literal operands, ranges, chosen numbers, names
 // whose number may be another file's by now, and further numbers of a file that may be one under which it is
-// registered, and what the whole process
-// shares: its signals, and the children that it may have.
+// registered, and what the whole process shares: its signals, the children that it may have, and its threads.
 std::vector<Op> Secluded(const std::vector<Op>& ops) {
   std::vector<bool> drop(ops.size());
   std::set<std::pair<uint32_t, uint32_t>> closed;
   constexpr Call kShared[] = {Call::kRaise, Call::kKill, Call::kSigqueue, Call::kSignalfd4, Call::kChild};
   for (size_t i = 0; i < ops.size(); ++i) {
     const Op& op = ops[i];
-    bool out = op.call == Call::kChange || op.call == Call::kCloseRange || op.call == Call::kDup2 ||
+    bool out = op.thread != 0 || op.call == Call::kChange || op.call == Call::kCloseRange || op.call == Call::kDup2 ||
                op.call == Call::kDup3 || op.call == Call::kFdinfo || (NumbersMatter(op.call) && !closed.empty()) ||
                std::find(std::begin(kShared), std::end(kShared), op.call) != std::end(kShared) ||
                (op.call == Call::kFcntl && op.num(1) != kFGetfl && op.num(1) != kFSetfl);
