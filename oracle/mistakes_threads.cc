@@ -590,9 +590,14 @@ const std::vector<Mistake>& ThreadMistakes() {
        [](Scene& s) { return s.value || Waits(s, FileType::kEventfd, Call::kWrite); }},
       {"thread.herd-pipe-readers",
        "threads",
-       "a write to a pipe wakes every read",
-       {Rule::kSleepExclusive},
-       [](Scene& s) { return s.value && !Waits(s, FileType::kPipe, Call::kRead); }},
+       "a write to a pipe wakes every read, and who comes too late is EAGAIN",
+       {Rule::kSleepExclusive, Rule::kSleepCondition, Rule::kNonblock},
+       [](Scene& s) {
+         if (s.rule == Rule::kSleepExclusive) return s.value && !Waits(s, FileType::kPipe, Call::kRead);
+         if (s.rule == Rule::kNonblock) return s.value || (s.memo != 0 && Slept(s));
+         s.memo = s.value && Waits(s, FileType::kPipe, Call::kRead);
+         return s.value && s.memo == 0;
+       }},
       {"thread.herd-pipe-writers",
        "threads",
        "a read of a pipe wakes every write",
