@@ -66,7 +66,8 @@ void Generator::NewTaste(bool threads) {
   kinds_ = options_.only;
   for (const Habits* habits : AllHabits()) {
     const uint32_t rarity = options_.model ? std::min<uint32_t>(habits->rarity, kRarityOnModels) : habits->rarity;
-    if (options_.only == 0 && (rarity == 1 || r.OneIn(rarity))) {
+    const bool drawn = options_.model || !habits->on_request;
+    if (options_.only == 0 && drawn && (rarity == 1 || r.OneIn(rarity))) {
       kinds_ |= bit(habits->kind);
     }
   }

@@ -32,6 +32,7 @@ const Model::SocketOps Model::kNetlinkOps = {.send = &Model::NetlinkSend,
                                              .setsockopt = &Model::NetlinkSetsockopt};
 
 void Model::NetlinkCreate(int32_t type, uint32_t flags, Outcome* out) {
+  if (rules_(Rule::kUnixTypeRange, type > 10)) return out->Error(kEINVAL);
   if (rules_(Rule::kNetlinkType, type != kSockRaw && type != kSockDgram)) return out->Error(kESOCKTNOSUPPORT);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
   const Id id = state_.netlinks.New();
