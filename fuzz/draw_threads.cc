@@ -11,12 +11,11 @@
 namespace pollux {
 namespace {
 
-int32_t Create(Generator& g, uint32_t flags) {
+int32_t Create(Generator& g, uint32_t) {
   constexpr FileKind kKinds[] = {FileKind::kEventfd, FileKind::kEventfd, FileKind::kPipeRead, FileKind::kStream,
                                  FileKind::kTimerfd};
   // What blocks is what threads sleep in.
   if (g.random().OneIn(3)) return g.Made(ops::Eventfd(g.random().Below(2), 0));
-  (void)flags;
   return g.Create(g.random().Pick(kKinds));
 }
 

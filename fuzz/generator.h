@@ -61,6 +61,7 @@ class Generator {
   // By taste: does this creator have a flag that most have not?
   bool OddFlag() { return random_->Chance(taste_.fresh_flags); }
   bool threads() const { return taste_.threads > 0; }
+  uint32_t most_threads() const { return options_.threads; }
 
   int32_t AnyNumber();  // of any open descriptor, -1 if none
   int32_t NumberOf(FileKind kind);

@@ -10,7 +10,6 @@ namespace pollux {
 namespace {
 
 constexpr FileKind kNoKind = FileKind::kNone;
-constexpr uint32_t kThreadsDrawn = 6;
 
 // A block of ops: where, and how many.
 struct Block {
@@ -95,9 +94,8 @@ void Mutator::FindKinds(const std::vector<Op>& ops, Kinds* kinds) {
       case Call::kDup2:
       case Call::kDup3:
       case Call::kFcntl: {
-        const bool copies = op.call != Call::kFcntl || op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec;
         const Fd fd = op.fd(0);
-        if (copies && !fd.literal() && fd.op() < kinds->size()) k[0] = (*kinds)[fd.op()][fd.out()];
+        if (CopiesDescriptor(op) && !fd.literal() && fd.op() < kinds->size()) k[0] = (*kinds)[fd.op()][fd.out()];
         break;
       }
       default:
@@ -323,7 +321,7 @@ void Mutator::ChangeArgument(Random* random, std::vector<Op>* ops) {
     } else if (op.i386 != 0 && random->OneIn(8)) {
       op.i386 = 0;
     } else if (op.thread != 0 && random->OneIn(4)) {
-      op.thread = static_cast<uint8_t>(random->Below(kThreadsDrawn + 1));
+      op.thread = static_cast<uint8_t>(random->Below(generator_->most_threads() + 1));
     } else if (Polls(op.call)) {
       const uint32_t slots = static_cast<uint32_t>(Spec(op.call).args.size());
       const uint32_t i = random->Below(op.npoll + slots);

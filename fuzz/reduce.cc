@@ -192,7 +192,7 @@ void SimplerCall(const Op& op, Variants* variants) {
     case Call::kDup2:
       return variants->Try(as(Call::kDup, 1));
     case Call::kFcntl:
-      if (op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec) variants->Try(as(Call::kDup, 1));
+      if (CopiesDescriptor(op)) variants->Try(as(Call::kDup, 1));
       return;
     case Call::kCloseRange:
       return variants->Try(as(Call::kClose, 1));

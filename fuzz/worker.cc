@@ -1,7 +1,6 @@
 #include "fuzz/worker.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -29,6 +28,7 @@
 #include "model/binary.h"
 #include "model/trace.h"
 #include "oracle/checker.h"
+#include "oracle/cpus.h"
 #include "oracle/planted.h"
 
 // libFuzzer's entry (compiler-rt): never returns while there is work.
@@ -298,14 +298,8 @@ void KeepToOneCpu(const WorkerOptions& options) {
   cpu_set_t all, one;
   if (options.campaign.jobs == 1 || sched_getaffinity(0, sizeof all, &all) != 0) return;
   if (options.campaign.jobs > CPU_COUNT(&all)) return;
-  CPU_ZERO(&one);
-  int skip = options.job;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &all) || skip-- > 0) continue;
-    CPU_SET(cpu, &one);
-    sched_setaffinity(0, sizeof one, &one);
-    return;
-  }
+  NthCpu(all, options.job, &one);
+  sched_setaffinity(0, sizeof one, &one);
 }
 
 Worker* worker = nullptr;

@@ -491,6 +491,11 @@ std::span<const Word> PolledWords(Call call) {
   return call == Call::kSelect ? std::span<const Word>(kSetWords) : EventWords();
 }
 
+bool CopiesDescriptor(const Op& op) {
+  if (op.call == Call::kFcntl) return op.num(1) == kFDupfd || op.num(1) == kFDupfdCloexec;
+  return op.call == Call::kDup || op.call == Call::kDup2 || op.call == Call::kDup3;
+}
+
 const char* NoThreadMakes(const Op& op) {
   const char* const passes = "a thread's timeout is 0 or none";
   switch (op.call) {

@@ -264,7 +264,11 @@ inline uint32_t Outputs(Call call) { return Spec(call).outputs; }
 
 // The calls that are given a set of descriptors, each with a mask.
 constexpr bool Polls(Call call) { return call == Call::kPoll || call == Call::kSelect || call == Call::kPpoll; }
-// How many it may have.
+// epoll_wait and its like.
+constexpr bool WaitsForEvents(Call call) {
+  return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2;
+}
+// How many descriptors a set may have.
 inline size_t MaxPolled(Call call) { return kMaxArgs - Spec(call).args.size(); }
 
 // Threads are T1 to T16. 0 is the controller, which has no prefix in text.
@@ -304,6 +308,9 @@ inline constexpr uint16_t kSelectSets = 7;
 
 // The slot as it reads in this op: fcntl's arg is a set of flags after F_SETFL and F_SETFD.
 const ArgSpec& SlotSpec(const Op& op, size_t slot);
+
+// Does the op return one more number of the description that its first operand names?
+bool CopiesDescriptor(const Op& op);
 
 // Why no thread makes this op; nullptr if one may. Threads make calls that sleep, and calls that wake others at once;
 // no call with a timeout that passes.

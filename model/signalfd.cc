@@ -140,7 +140,7 @@ void Model::Interrupted(Outcome* out) {
 // wait looks once more before it returns.
 void Model::BroughtHome(const Op& op) {
   if (op.call == Call::kUringEpollWait) return;  // it is cancelled
-  const bool waits = op.call == Call::kEpollWait || op.call == Call::kEpollPwait || op.call == Call::kEpollPwait2;
+  const bool waits = WaitsForEvents(op.call);
   bool woken = !waits;
   const Id asleep = waits ? InstanceOf(FileAt(op.num(0))) : kNil;
   // As Notify(); the first item that wakes the sleeper consumes the notification if it is exclusive.

@@ -16,8 +16,6 @@ namespace {
 // No true model needs as many; one that is wrong on purpose may wake for ever.
 constexpr int kMostSteps = 1000;
 
-bool IsWait(Call call) { return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2; }
-
 }  // namespace
 
 void Model::RunThreads(const Op& op, Outcome* out) {
@@ -100,7 +98,7 @@ void Model::SleepIn(uint8_t thread) {
   const Thread& t = state_.threads[thread];
   const File& file = state_.files[t.file];
   WaitEntry entry;
-  if (IsWait(t.op.call)) {
+  if (WaitsForEvents(t.op.call)) {
     // __add_wait_queue_exclusive(): the newest first.
     entry.exclusive = true;
     const bool front = rules_(Rule::kSleepNewest, true, file.object);
@@ -173,7 +171,7 @@ void Model::Resume(uint8_t thread, Outcome* out) {
   Thread& t = state_.threads[thread];
   const Op op = t.op;
   t.again = true;
-  if (IsWait(op.call)) {
+  if (WaitsForEvents(op.call)) {
     Harvest(state_.instances[state_.files[t.file].object], op.mem(1), op.num(2), out);
     const bool nothing = out->kind == Outcome::kRecords && out->records.empty();
     if (nothing && rules_(Rule::kWaitAgain, true, t.file)) out->Clear(), out->kind = Outcome::kBlocked;

@@ -120,9 +120,10 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
 }
 
 void Bare::AddOp(Exec* exec, const Op& op) {
+  if ((op.process | op.i386) != 0) return AddWhole(op);
   pointed_to_.emplace_back();
   SystemCall& call = pointed_to_.back();
-  const bool one = (op.process | op.i386) == 0 && exec->Prepare(Readable(op), &call);
+  const bool one = exec->Prepare(Readable(op), &call);
   if (call.buffer >= exec->output() && call.buffer <= exec->output() + exec->output_size()) {
     call.arg[1] += OutputArea(exec->output_size()) - exec->output();  // every buffer is argument 1
   }
@@ -132,7 +133,7 @@ void Bare::AddOp(Exec* exec, const Op& op) {
   }
   long number = call.number;
   if (!one) {
-    switch ((op.process | op.i386) != 0 ? Call::kExit : op.call) {
+    switch (op.call) {
       case Call::kFdinfo:
         return AddFdinfo(op.fd(0).number());
       case Call::kFifo:
@@ -146,12 +147,16 @@ void Bare::AddOp(Exec* exec, const Op& op) {
         number = kRingWait;
         break;
       default:
-        whole_.push_back(op);
-        Add(kWhole, reinterpret_cast<long>(&whole_.back()));
-        return;
+        return AddWhole(op);
     }
   }
   Add(number, call.arg[0], call.arg[1], call.arg[2], call.arg[3], call.arg[4], call.arg[5]);
+}
+
+// By Exec, as it is executed when it is checked.
+void Bare::AddWhole(const Op& op) {
+  whole_.push_back(op);
+  Add(kWhole, reinterpret_cast<long>(&whole_.back()));
 }
 
 long Bare::Add(long number, long a, long b, long c, long d, long e, long f) {

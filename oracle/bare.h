@@ -54,6 +54,7 @@ class Bare {
   long MakeElsewhere(const Flat& f) const;
   long Add(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0);
   void AddOp(Exec* exec, const Op& op);
+  void AddWhole(const Op& op);
   void AddFdinfo(int fd);
   void AddFifo(const std::string& path, long flags);
   void AddQueue(const Op& op);

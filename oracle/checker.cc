@@ -15,9 +15,7 @@ constexpr size_t kWaitTimeout = 3;
 constexpr size_t kTimespec = 3, kSeconds = 4, kNanoseconds = 5;
 constexpr size_t kSetTime = 1, kSetSeconds = 2, kSetFraction = 3;  // of select and ppoll
 
-bool IsWait(Call call) {
-  return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2 || Polls(call);
-}
+bool IsWait(Call call) { return WaitsForEvents(call) || Polls(call); }
 
 bool MaySleepOutsideWait(Call call) {
   switch (call) {

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "model/text.h"
 #include "oracle/checker.h"
 #include "oracle/exec.h"
@@ -180,18 +183,13 @@ std::string Needed(const std::string& text, ExportAs as) {
 
 // All that calls point to below 4 GiB, and calls that tell by their number how they are made.
 void ForCallers32(std::string* functions) {
-  constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
-      {"MAP_PRIVATE | MAP_ANONYMOUS", "MAP_PRIVATE | MAP_32BIT | MAP_ANONYMOUS"},
-      {"(void *)(1L << 44)", "NULL"},
-      {"result_of(syscall(__VA_ARGS__))\n",
-       "result_of(MAKE(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0))\n"
-       "#define MAKE(number, a, b, c, d, e, f, ...) \\\n"
-       "  make(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))\n"}};
-  for (const auto& [from, to] : kChanges) {
-    for (size_t at = 0; (at = functions->find(from, at)) != std::string::npos; at += to.size()) {
-      functions->replace(at, from.size(), to);
-    }
-  }
+  absl::StrReplaceAll({{"MAP_PRIVATE | MAP_ANONYMOUS", "MAP_PRIVATE | MAP_32BIT | MAP_ANONYMOUS"},
+                       {"(void *)(1L << 44)", "NULL"},
+                       {"result_of(syscall(__VA_ARGS__))\n",
+                        "result_of(MAKE(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0))\n"
+                        "#define MAKE(number, a, b, c, d, e, f, ...) \\\n"
+                        "  make(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))\n"}},
+                      functions);
 }
 
 // An op of two processes as one of their steps; nothing where the language itself answers.
@@ -276,20 +274,8 @@ std::string TestName(std::string_view name) {
   return out.empty() || std::isdigit(static_cast<unsigned char>(out[0])) != 0 ? "Trace" + out : out;
 }
 
-// The text, with another word for one.
-std::string Replaced(std::string text, std::string_view word, std::string_view by) {
-  for (size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += by.size()) {
-    text.replace(at, word.size(), by);
-  }
-  return text;
-}
-
 // The threads of these bits.
-std::string Threads(uint32_t bits) {
-  char text[16];
-  std::snprintf(text, sizeof text, "0x%xu", bits);
-  return text;
-}
+std::string Threads(uint32_t bits) { return absl::StrCat("0x", absl::Hex(bits), "u"); }
 
 // The threads that are in a call, a bit each.
 uint32_t InCalls(const State& state) {
@@ -313,15 +299,12 @@ const Outcome& Returned(const std::vector<Outcome>& outcomes, uint8_t thread, si
 // Each op with its completions, as printed.
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
-  for (size_t from = 0; from < text.size();) {
-    const size_t end = std::min(text.find('\n', from), text.size());
-    const std::string line = text.substr(from, end - from);
+  for (std::string line : std::vector<std::string>(absl::StrSplit(absl::StripSuffix(text, "\n"), '\n'))) {
     if (!lines.empty() && line.starts_with("  ")) {
-      lines.back() += "\n  " + line;
+      absl::StrAppend(&lines.back(), "\n  ", line);
     } else {
-      lines.push_back(line);
+      lines.push_back(std::move(line));
     }
-    from = end + 1;
   }
   return lines;
 }
@@ -412,7 +395,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   }
   const bool changes = Mentions(code, "change_mounts") || Mentions(code, "change_domainname");
   if (threads != 0) {
-    code += low ? "start_threads end_threads run_low" : "start_threads end_threads";
+    absl::StrAppend(&code, " start_threads end_threads", c ? " guilty" : "", low ? " run_low" : "");
     body = std::string(c ? "  alarm(30);\n" : "") + "  start_threads(" + Threads(threads) + ");\n" + body +
            "\n  end_threads();\n";
   }
@@ -420,8 +403,8 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
                                      (changes ? " own_namespaces " : "") + (signals ? " own_signals " : ""),
                                  as);
   if (i386) ForCallers32(&functions);
-  const std::string_view own = threads == 0 ? "" : c ? "_Thread_local " : "thread_local ";
-  functions = Replaced(Replaced(functions, "OWN ", own), "GUILTY", threads == 0 ? "1" : "guilty()");
+  const absl::string_view own = threads == 0 ? "" : c ? "_Thread_local " : "thread_local ";
+  absl::StrReplaceAll({{"OWN ", own}, {"GUILTY", threads == 0 ? "1" : "guilty()"}}, &functions);
   const bool arena = Mentions(functions + code, "arena"), ring = Mentions(code, "RUN_URING"),
              user = Mentions(code, "watches");
   std::string program =

@@ -67,6 +67,24 @@ static int *timeval32(long long sec, long long usec) {
 }
 )",
      ""},
+    {"run_low", R"(
+/* Runs the trace on a thread whose stack, and what it has for itself, is where 32-bit callers can point to. */
+static void run_low(void *(*trace)(void *)) {
+  const size_t size = 1 << 25;
+  pthread_attr_t attributes;
+  pthread_t id;
+  sigset_t alarms;
+  void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_32BIT | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (stack == MAP_FAILED || pthread_attr_init(&attributes) != 0) exit(2);
+  if (pthread_attr_setstack(&attributes, stack, size) != 0) exit(2);
+  if (pthread_create(&id, &attributes, trace, NULL) != 0) exit(2);
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+  pthread_join(id, NULL);
+}
+)",
+     ""},
 };
 
 }  // namespace

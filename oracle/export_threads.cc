@@ -32,7 +32,9 @@ static struct thread {
 } threads[THREADS];
 
 static int real_time;
-
+)",
+     ""},
+    {"guilty", R"(
 /* Where more than one thread slept before the op, and none is real-time, order may be what differs. */
 static int sleepers;
 
@@ -42,24 +44,7 @@ static int guilty(void) {
   return 2;
 }
 )",
-     R"(
-/* All threads run on one CPU, with real-time priorities if they may. This one's is above the others' while it makes a
- * call, so that nobody runs in the middle of it, and below them afterwards: then those who were woken run, in the order
- * in which they were woken. Without real-time priorities order is the scheduler's. */
-enum { RESTING = 1, WORKING = 2, CALLING = 3 };
-
-enum { THREADS = 17 };
-
-static struct thread {
-  pthread_t id;
-  int tid;
-  uint32_t asked, entered, done; /* steps; the first one is its start */
-  uint64_t runs;                 /* how often it had been given the CPU when it was looked at */
-  void (*step)(void);            /* NULL: it ends */
-} threads[THREADS];
-
-static int real_time;
-)"},
+     ""},
     {"set_priority", R"(
 static int set_priority(int priority) {
   struct sched_param param;
@@ -241,22 +226,15 @@ static void start_threads(uint32_t which) {
 )",
      ""},
     {"by_thread", R"(
-/* The thread takes the step: it returns, or sleeps in it. */
+/* The thread takes the step: it returns, or sleeps in it. One that is in a call has failed the test. */
 static void by_thread(int t, void (*step)(void)) {
+  if (in_call(t)) return;
   threads[t].step = step;
   __atomic_add_fetch(&threads[t].asked, 1, __ATOMIC_RELEASE);
   futex_wake(&threads[t].asked);
 }
 )",
-     R"(
-/* The thread takes the step: it returns, or sleeps in it. */
-static void by_thread(int t, void (*step)(void)) {
-  if (in_call(t)) return;  /* and has failed the test */
-  threads[t].step = step;
-  __atomic_add_fetch(&threads[t].asked, 1, __ATOMIC_RELEASE);
-  futex_wake(&threads[t].asked);
-}
-)"},
+     ""},
     {"RESTS", R"(
 /* After the op the threads of these bits are in a call, the others have returned. */
 #define RESTS(index, which)  \
@@ -287,24 +265,6 @@ static void rests(uint32_t which) {
     for (int t = 1; t < THREADS; ++t) EXPECT_EQ(in_call(t), (int)((which) >> t & 1)) << ops[index] << " T" << t; \
   } while (0)
 )"},
-    {"run_low", R"(
-/* Runs the trace on a thread whose stack, and what it has for itself, is where 32-bit callers can point to. */
-static void run_low(void *(*trace)(void *)) {
-  const size_t size = 1 << 25;
-  pthread_attr_t attributes;
-  pthread_t id;
-  sigset_t alarms;
-  void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_32BIT | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (stack == MAP_FAILED || pthread_attr_init(&attributes) != 0) exit(2);
-  if (pthread_attr_setstack(&attributes, stack, size) != 0) exit(2);
-  if (pthread_create(&id, &attributes, trace, NULL) != 0) exit(2);
-  sigemptyset(&alarms);
-  sigaddset(&alarms, SIGALRM);
-  pthread_sigmask(SIG_BLOCK, &alarms, NULL);
-  pthread_join(id, NULL);
-}
-)",
-     ""},
     {"end_threads", R"(
 /* Interrupts what sleeps still, and ends the threads. */
 static void end_threads(void) {

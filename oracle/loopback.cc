@@ -154,7 +154,7 @@ struct Loopback::Keeper {
 Loopback::Loopback() = default;
 
 Loopback::~Loopback() {
-  Unpin();
+  here_.End();
   if (keeper_ == nullptr) return;
   if (ring_ != nullptr) ring_->Keep(-1);
   keeper_->Return();
@@ -182,21 +182,8 @@ void Loopback::Furnish() {
 
 const char* Loopback::Lacks() const { return there_ ? nullptr : kNone; }
 
-void Loopback::Pin() {
-  if (pinned_ || sched_getaffinity(0, sizeof before_, &before_) != 0) return;
-  cpu_set_t here;
-  CPU_ZERO(&here);
-  CPU_SET(static_cast<size_t>(sched_getcpu()), &here);
-  pinned_ = sched_setaffinity(0, sizeof here, &here) == 0;
-}
-
-void Loopback::Unpin() {
-  if (pinned_) sched_setaffinity(0, sizeof before_, &before_);
-  pinned_ = false;
-}
-
 void Loopback::Opened(int number, Protocol protocol) {
-  if (!active_) Pin();
+  if (!active_) here_.Begin();
   active_ = true;
   ++made_;
   numbers_.Put(number, protocol);
@@ -298,7 +285,7 @@ void Loopback::Settle() {
 }
 
 void Loopback::Reset() {
-  if (!active_) return Unpin();  // the next trace may have some again
+  if (!active_) return here_.End();  // the next trace may have some again
   const linger now = {1, 0};
   for (const int number : streams_) setsockopt(number, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   streams_.clear();

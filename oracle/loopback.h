@@ -17,13 +17,12 @@
 #ifndef POLLUX_ORACLE_LOOPBACK_H_
 #define POLLUX_ORACLE_LOOPBACK_H_
 
-#include <sched.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "model/op.h"
+#include "oracle/cpus.h"
 #include "oracle/numbers.h"
 #include "oracle/uring.h"
 
@@ -49,7 +48,7 @@ class Loopback {
   void Settle();
   // Before the end of a trace, while its descriptors are open; needed if busy.
   void Reset();
-  bool busy() const { return active_ || pinned_; }
+  bool busy() const { return active_ || here_.begun(); }
   // After it, when they are closed: a used up namespace is replaced. Takes a number for a moment.
   void Renew();
 
@@ -66,8 +65,6 @@ class Loopback {
   // What an op may have sent.
   enum class Sent : uint8_t { kNothing, kSegments, kAnything };  // segments: all of them on the socket of operand 0
   void Furnish();
-  void Pin();
-  void Unpin();
   Sent SentBy(const Op& op, long result) const;
   void Follow(const Op& op, long result);
   void Opened(int number, Protocol protocol);
@@ -81,8 +78,8 @@ class Loopback {
   Numbers numbers_;  // Protocol; what is closed may be taken for a socket, never the other way round
   std::vector<int> streams_;
   bool travels_ = false;  // one went away with a message, and may be anywhere
-  cpu_set_t before_;
-  bool active_ = false, pinned_ = false, deferred_ = false;
+  StayHere here_;
+  bool active_ = false, deferred_ = false;
   unsigned made_ = 0;
 };
 

@@ -9,11 +9,9 @@
 namespace pollux {
 namespace {
 
-bool IsWait(Call call) { return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2; }
-
 // The wait delivered events.
 bool Delivered(const Scene& s, const Outcome& out) {
-  return IsWait(s.op.call) && out.kind == Outcome::kRecords && !out.records.empty();
+  return WaitsForEvents(s.op.call) && out.kind == Outcome::kRecords && !out.records.empty();
 }
 
 std::vector<Id> ItemsOf(const State& state, Id instance) {
@@ -381,7 +379,7 @@ const std::vector<Mistake>& EpollMistakes() {
        {},
        nullptr,
        [](Scene& s) {
-         if (!IsWait(s.op.call)) return;
+         if (!WaitsForEvents(s.op.call)) return;
          std::vector<Id> ids = ReadyOf(s.state(), s.instance());
          const Table<Item>& items = s.state().items;
          std::stable_sort(ids.begin(), ids.end(), [&](Id a, Id b) { return items[a].fd < items[b].fd; });
@@ -393,7 +391,7 @@ const std::vector<Mistake>& EpollMistakes() {
        {},
        nullptr,
        [](Scene& s) {
-         if (!IsWait(s.op.call)) return;
+         if (!WaitsForEvents(s.op.call)) return;
          std::vector<Id> ids;
          for (const Id id : ItemsOf(s.state(), s.instance())) {
            if (s.state().items[id].linked) ids.push_back(id);
@@ -418,7 +416,7 @@ const std::vector<Mistake>& EpollMistakes() {
        {},
        nullptr,
        [](Scene& s) {
-         if (!IsWait(s.op.call)) return;
+         if (!WaitsForEvents(s.op.call)) return;
          for (const Id id : ItemsOf(s.state(), s.instance())) {
            if ((s.state().items[id].events & kEt) == 0 && Pending(s, id) != 0)
              s.model.LinkItem(id, Rule::kCallbackLink);
@@ -596,7 +594,8 @@ const std::vector<Mistake>& EpollMistakes() {
        nullptr,
        [](Scene& s, Outcome* out) {
          Instance& e = s.state().instances[s.instance()];
-         if (IsWait(s.op.call) && out->kind == Outcome::kRecords && e.ready.size > 0) s.model.Notify(e.queue, kIn);
+         if (WaitsForEvents(s.op.call) && out->kind == Outcome::kRecords && e.ready.size > 0)
+           s.model.Notify(e.queue, kIn);
        }},
       {"nest.five-edges",
        "nesting",

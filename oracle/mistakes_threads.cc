@@ -9,8 +9,6 @@
 namespace pollux {
 namespace {
 
-bool IsWait(Call call) { return call == Call::kEpollWait || call == Call::kEpollPwait || call == Call::kEpollPwait2; }
-
 // The call that asks the rule has slept.
 bool Slept(const Scene& s) { return s.model.running() != 0 && s.state().threads[s.model.running()].again; }
 // That call.
@@ -71,6 +69,22 @@ void WakeWatchers(const Scene& s, Id file) {
 // What a wait that a mistake has woken returns: nothing, in place of sleeping on.
 bool EndsIfMemo(Scene& s) { return s.value && s.memo == 0; }
 
+// Asked about an item: where it is so, a wait on its instance is woken, and ends.
+bool EndsWait(Scene& s, bool so, Rule why) {
+  if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
+  if (so && s.state().sleepers > 0) {
+    s.memo = 1;
+    s.model.WakeWaiter(s.item().instance, why);
+  }
+  return s.value;
+}
+
+// What is so when the first rule is asked keeps the others from holding.
+bool UnlessNoted(Scene& s, Rule first, bool (*so)(Scene& s)) {
+  if (s.rule == first) s.memo = so(s);
+  return s.value && (s.rule == first || s.memo == 0);
+}
+
 // The one queue of a file that has a simple one.
 List* QueueOf(State& state, Id file) {
   const File& f = state.files[file];
@@ -91,11 +105,18 @@ bool Waits(const Scene& s, FileType type, Call call) {
   return s.state().files[s.id].type == type && Asking(s).call == call;
 }
 
+// A read of such a file that is woken too late is EAGAIN.
+bool LateIsEagain(Scene& s, FileType type) {
+  if (s.rule == Rule::kNonblock) return s.value || (s.memo != 0 && Slept(s));
+  s.memo = s.value && Waits(s, type, Call::kRead);
+  return s.value && s.memo == 0;
+}
+
 }  // namespace
 
 const std::vector<Mistake>& ThreadMistakes() {
   static const std::vector<Mistake> mistakes = {
-      // --- ADD and MOD under a sleeping wait -----------------------------------------------------------------------
+      // --- ADD and MOD under a sleeping wait ------------------------------------------------------------------------
       {"thread.add-et-silent",
        "threads",
        "ADD of a ready file with ET wakes nobody, as if that were no edge",
@@ -110,14 +131,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        "threads",
        "D14 the other way: ADD ends a wait, also if the file is not ready",
        {Rule::kAddReady, Rule::kWaitAgain},
-       [](Scene& s) {
-         if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
-         if (!s.value && s.state().sleepers > 0) {
-           s.memo = 1;
-           s.model.WakeWaiter(s.item().instance, Rule::kWakeAdd);
-         }
-         return s.value;
-       }},
+       [](Scene& s) { return EndsWait(s, !s.value, Rule::kWakeAdd); }},
       {"thread.mod-rearm-silent",
        "threads",
        "netdata's: MOD that re-arms a ONESHOT item wakes nobody",
@@ -128,8 +142,8 @@ const std::vector<Mistake>& ThreadMistakes() {
        "bz205933: MOD to the mask that is there wakes nobody",
        {Rule::kModEvents, Rule::kWakeMod},
        [](Scene& s) {
-         if (s.rule == Rule::kModEvents) s.memo = s.item().events == (s.op.u32(4) | kErr | kHup);
-         return s.value && (s.rule == Rule::kModEvents || s.memo == 0);
+         return UnlessNoted(s, Rule::kModEvents,
+                            [](Scene& s) { return s.item().events == (s.op.u32(4) | kErr | kHup); });
        }},
       {"thread.mod-wakes-all",
        "threads",
@@ -140,7 +154,7 @@ const std::vector<Mistake>& ThreadMistakes() {
          return false;
        }},
 
-      // --- Notifications ---------------------------------------------------------------------------------------------
+      // --- Notifications --------------------------------------------------------------------------------------------
       {"thread.hup-silent",
        "threads",
        "the close of a pipe's other end queues items and wakes nobody",
@@ -156,8 +170,8 @@ const std::vector<Mistake>& ThreadMistakes() {
        "an item whose number was closed wakes nobody, though its description lives",
        {Rule::kCallbackLink, Rule::kWakeCallback},
        [](Scene& s) {
-         if (s.rule == Rule::kCallbackLink) s.memo = s.model.FileAt(s.item().fd) != s.item().file;
-         return s.value && (s.rule == Rule::kCallbackLink || s.memo == 0);
+         return UnlessNoted(s, Rule::kCallbackLink,
+                            [](Scene& s) { return s.model.FileAt(s.item().fd) != s.item().file; });
        }},
       {"thread.epfd-closed-silent",
        "threads",
@@ -168,29 +182,14 @@ const std::vector<Mistake>& ThreadMistakes() {
        "threads",
        "a notification that the mask filters out ends a wait",
        {Rule::kCallbackFilter, Rule::kWaitAgain},
-       [](Scene& s) {
-         if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
-         if (s.value && s.state().sleepers > 0) {
-           s.memo = 1;
-           s.model.WakeWaiter(s.item().instance, Rule::kWakeCallback);
-         }
-         return s.value;
-       }},
+       [](Scene& s) { return EndsWait(s, s.value, Rule::kWakeCallback); }},
       {"thread.disarmed-ends",
        "threads",
        "a notification of a ONESHOT item that is disarmed ends a wait",
        {Rule::kCallbackDisabled, Rule::kWaitAgain},
-       [](Scene& s) {
-         if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
-         if (s.value && s.state().sleepers > 0) {
-           s.memo = 1;
-           s.model.WakeWaiter(s.item().instance, Rule::kWakeCallback);
-         }
-         return s.value;
-       }},
+       [](Scene& s) { return EndsWait(s, s.value, Rule::kWakeCallback); }},
 
-      // --- Who is woken, and in what order
-      // -----------------------------------------------------------------------------
+      // --- Who is woken, and in what order --------------------------------------------------------------------------
       {"thread.requeue-tail",
        "threads",
        "a wait that was woken for nothing goes to the tail of those who sleep",
@@ -229,7 +228,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        "threads",
        "a wake takes every wait that sleeps, and one read or write",
        {Rule::kWakeOne},
-       [](Scene& s) { return s.value && !IsWait(LastWoken(s).op.call); }},
+       [](Scene& s) { return s.value && !WaitsForEvents(LastWoken(s).op.call); }},
       {"thread.herd-losers-return",
        "threads",
        "a wake takes every wait that sleeps; those who find nothing return",
@@ -237,7 +236,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        [](Scene& s) {
          if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
          s.memo = 1;
-         return s.value && !IsWait(LastWoken(s).op.call);
+         return s.value && !WaitsForEvents(LastWoken(s).op.call);
        }},
       {"thread.pwait-returns-empty",
        "threads",
@@ -262,14 +261,13 @@ const std::vector<Mistake>& ThreadMistakes() {
        {Rule::kWakeOne},
        [](Scene& s) {
          const Thread& last = LastWoken(s);
-         if (!s.value || !IsWait(last.op.call)) return s.value;
+         if (!s.value || !WaitsForEvents(last.op.call)) return s.value;
          const std::vector<uint8_t> rest = Waiting(s.state(), s.model.InstanceOf(last.file));
          return std::all_of(rest.begin(), rest.end(),
                             [&](uint8_t t) { return s.state().threads[t].op.num(0) == last.op.num(0); });
        }},
 
-      // --- From one wait to the next
-      // -------------------------------------------------------------------------------------
+      // --- From one wait to the next --------------------------------------------------------------------------------
       {"thread.chain-level-lost",
        "threads",
        "D60, bz208943: a level-triggered item that a wait queues again wakes nobody else",
@@ -282,23 +280,17 @@ const std::vector<Mistake>& ThreadMistakes() {
        "threads",
        "what maxevents or a fault leaves over wakes nobody else; only what is queued again does",
        {Rule::kHarvestLeftoverFront, Rule::kWakeScan},
-       [](Scene& s) {
-         if (s.rule == Rule::kHarvestLeftoverFront) s.memo = s.value;
-         return s.value && (s.rule == Rule::kHarvestLeftoverFront || s.memo == 0);
-       }},
+       [](Scene& s) { return UnlessNoted(s, Rule::kHarvestLeftoverFront, [](Scene& s) { return s.value; }); }},
       {"thread.chain-fault-lost",
        "threads",
        "a wait that faults wakes nobody who could take the event",
        {Rule::kHarvestFault, Rule::kWakeScan},
-       [](Scene& s) {
-         if (s.rule == Rule::kHarvestFault) s.memo = s.value;
-         return s.value && (s.rule == Rule::kHarvestFault || s.memo == 0);
-       }},
+       [](Scene& s) { return UnlessNoted(s, Rule::kHarvestFault, [](Scene& s) { return s.value; }); }},
       {"thread.chain-max1-lost",
        "threads",
        "a wait with maxevents 1 goes before it looks who else could be woken",
        {Rule::kWakeScan},
-       [](Scene& s) { return s.value && !(IsWait(Asking(s).call) && Asking(s).num(2) == 1); }},
+       [](Scene& s) { return s.value && !(WaitsForEvents(Asking(s).call) && Asking(s).num(2) == 1); }},
       {"thread.chain-pwait-lost",
        "threads",
        "pwait and pwait2 wake nobody for what they leave",
@@ -315,7 +307,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        {Rule::kHarvestLeftoverFront, Rule::kWaitAgain},
        [](Scene& s) {
          if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
-         if (s.value || !Slept(s) || !IsWait(Asking(s).call)) return s.value;
+         if (s.value || !Slept(s) || !WaitsForEvents(Asking(s).call)) return s.value;
          const Id instance = s.model.InstanceOf(s.state().threads[s.model.running()].file);
          if (s.state().instances[instance].ready.size > 0 || s.memo != 0) return s.value;
          s.memo = 1;
@@ -323,8 +315,7 @@ const std::vector<Mistake>& ThreadMistakes() {
          return s.value;
        }},
 
-      // --- EXCLUSIVE
-      // ---------------------------------------------------------------------------------------------------
+      // --- EXCLUSIVE ------------------------------------------------------------------------------------------------
       {"thread.exclusive-level-all",
        "threads",
        "gVisor's, of level-triggered ones: EXCLUSIVE wakes every instance, as if the bit were unknown",
@@ -367,32 +358,27 @@ const std::vector<Mistake>& ThreadMistakes() {
        "an exclusive item is queued, and its instance's waits sleep on",
        {Rule::kCallbackLink, Rule::kWakeCallback},
        [](Scene& s) {
-         if (s.rule == Rule::kCallbackLink) s.memo = (s.item().events & kExclusive) != 0;
-         return s.value && (s.rule == Rule::kCallbackLink || s.memo == 0);
+         return UnlessNoted(s, Rule::kCallbackLink, [](Scene& s) { return (s.item().events & kExclusive) != 0; });
        }},
       {"thread.exclusive-first-consumes",
        "threads",
        "an exclusive item that is queued now consumes, whether or not anybody sleeps there",
        {Rule::kCallbackLink, Rule::kExclusiveNobody},
-       [](Scene& s) {
-         if (s.rule == Rule::kCallbackLink) s.memo = s.value;
-         return s.value && (s.rule == Rule::kCallbackLink || s.memo == 0);
-       }},
+       [](Scene& s) { return UnlessNoted(s, Rule::kCallbackLink, [](Scene& s) { return s.value; }); }},
       {"thread.exclusive-watched-consumes",
        "threads",
        "an exclusive item consumes where an outer epoll watches its instance, though nobody sleeps there",
        {Rule::kExclusiveNobody},
        [](Scene& s) { return s.value && s.state().instances[s.item().instance].queue.size == 0; }},
 
-      // --- Nesting
-      // -----------------------------------------------------------------------------------------------------
+      // --- Nesting --------------------------------------------------------------------------------------------------
       {"thread.inner-only",
        "threads",
        "a notification that wakes a wait on the inner epoll does not reach the outer one",
        {Rule::kCallbackLink, Rule::kCallbackUpward},
        [](Scene& s) {
-         if (s.rule == Rule::kCallbackLink) s.memo = s.state().instances[s.item().instance].waiters.size > 0;
-         return s.value && (s.rule == Rule::kCallbackLink || s.memo == 0);
+         return UnlessNoted(s, Rule::kCallbackLink,
+                            [](Scene& s) { return s.state().instances[s.item().instance].waiters.size > 0; });
        }},
       {"thread.outer-only",
        "threads",
@@ -403,21 +389,14 @@ const std::vector<Mistake>& ThreadMistakes() {
        "threads",
        "ADD that wakes a wait on the inner epoll does not reach the outer one",
        {Rule::kWakeAdd, Rule::kAddUpward},
-       [](Scene& s) {
-         if (s.rule == Rule::kWakeAdd) s.memo = 1;
-         return s.value && (s.rule == Rule::kWakeAdd || s.memo == 0);
-       }},
+       [](Scene& s) { return UnlessNoted(s, Rule::kWakeAdd, [](Scene&) { return true; }); }},
       {"thread.mod-inner-only",
        "threads",
        "MOD that wakes a wait on the inner epoll does not reach the outer one",
        {Rule::kWakeMod, Rule::kModUpward},
-       [](Scene& s) {
-         if (s.rule == Rule::kWakeMod) s.memo = 1;
-         return s.value && (s.rule == Rule::kWakeMod || s.memo == 0);
-       }},
+       [](Scene& s) { return UnlessNoted(s, Rule::kWakeMod, [](Scene&) { return true; }); }},
 
-      // --- What goes under a sleeper
-      // -------------------------------------------------------------------------------------
+      // --- What goes under a sleeper --------------------------------------------------------------------------------
       {"thread.epfd-closed-ends",
        "threads",
        "close of an epoll's last number ends its waits with EBADF",
@@ -430,7 +409,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        },
        [](Scene& s, Outcome* out) {
          for (Completion& done : out->completions) {
-           if (s.memo != 0 && IsWait(done.call) && done.outcome.records.empty()) done.outcome.Error(kEBADF);
+           if (s.memo != 0 && WaitsForEvents(done.call) && done.outcome.records.empty()) done.outcome.Error(kEBADF);
          }
        }},
       {"thread.file-closed-ends",
@@ -464,8 +443,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        {Rule::kSleepHolds},
        [](Scene& s) { return s.value && Asking(s).call != Call::kRead && Asking(s).call != Call::kWrite; }},
 
-      // --- poll(2) and select(2)
-      // ---------------------------------------------------------------------------------------
+      // --- poll(2) and select(2) ------------------------------------------------------------------------------------
       {"thread.poll-foreign-key",
        "threads",
        "a poll returns when it is notified of what it did not ask for",
@@ -573,8 +551,7 @@ const std::vector<Mistake>& ThreadMistakes() {
          }
        }},
 
-      // --- Reads and writes
-      // --------------------------------------------------------------------------------------------
+      // --- Reads and writes -----------------------------------------------------------------------------------------
       {"thread.semaphore-wakes-one",
        "threads",
        "a write to a semaphore wakes one read, whatever it adds",
@@ -594,9 +571,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        {Rule::kSleepExclusive, Rule::kSleepCondition, Rule::kNonblock},
        [](Scene& s) {
          if (s.rule == Rule::kSleepExclusive) return s.value && !Waits(s, FileType::kPipe, Call::kRead);
-         if (s.rule == Rule::kNonblock) return s.value || (s.memo != 0 && Slept(s));
-         s.memo = s.value && Waits(s, FileType::kPipe, Call::kRead);
-         return s.value && s.memo == 0;
+         return LateIsEagain(s, FileType::kPipe);
        }},
       {"thread.herd-pipe-writers",
        "threads",
@@ -640,11 +615,7 @@ const std::vector<Mistake>& ThreadMistakes() {
        "threads",
        "a read of an eventfd that comes too late is EAGAIN",
        {Rule::kSleepCondition, Rule::kNonblock},
-       [](Scene& s) {
-         if (s.rule == Rule::kNonblock) return s.value || (s.memo != 0 && Slept(s));
-         s.memo = s.value && Waits(s, FileType::kEventfd, Call::kRead);
-         return s.value && s.memo == 0;
-       }},
+       [](Scene& s) { return LateIsEagain(s, FileType::kEventfd); }},
       {"thread.writer-short",
        "threads",
        "a write to a pipe that has slept once returns what there was room for",

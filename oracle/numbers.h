@@ -35,19 +35,8 @@ class Numbers {
   // The op has returned that.
   void Follow(const Op& op, long result) {
     if (result < 0) return;
-    switch (op.call) {
-      case Call::kFcntl:
-        if (op.num(1) != kFDupfd && op.num(1) != kFDupfdCloexec) return;
-        [[fallthrough]];
-      case Call::kDup:
-      case Call::kDup2:
-      case Call::kDup3:
-        return Put(static_cast<int>(result), At(op.fd(0).number()));
-      case Call::kClose:
-        return Put(op.fd(0).number(), 0);
-      default:
-        return;
-    }
+    if (op.call == Call::kClose) return Put(op.fd(0).number(), 0);
+    if (CopiesDescriptor(op)) Put(static_cast<int>(result), At(op.fd(0).number()));
   }
 
  private:

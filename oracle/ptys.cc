@@ -74,8 +74,6 @@ int WriteSlot(Call call) {
 
 }  // namespace
 
-const long Ptys::kWrite = SYS_write;
-
 long Ptys::Open(int flags, int numbers[2], const char** why) {
   *why = nullptr;
   const int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | flags);
@@ -117,12 +115,6 @@ bool Ptys::Known(int number) const { return std::find(numbers_.begin(), numbers_
 void Ptys::Follow(const Op& op, long result) {
   if (result < 0) return;
   switch (op.call) {
-    case Call::kFcntl:
-      if (op.num(1) != kFDupfd && op.num(1) != kFDupfdCloexec) return;
-      [[fallthrough]];
-    case Call::kDup:
-    case Call::kDup2:
-    case Call::kDup3:
     case Call::kReopen:
     case Call::kPtsopen:
       if (!Known(op.fd(0).number())) return;
@@ -133,7 +125,7 @@ void Ptys::Follow(const Op& op, long result) {
       travelled_ |= Known(op.fd(1).number());
       return;
     default:
-      return;
+      if (!CopiesDescriptor(op) || !Known(op.fd(0).number())) return;
   }
   if (!Known(static_cast<int>(result))) numbers_.push_back(static_cast<int>(result));
 }
@@ -160,6 +152,8 @@ bool Ptys::CutShort(const Op& op, long result, bool second) {
   return result > 0 && result % kPiece == 0 && static_cast<uint64_t>(result) < n &&
          Find(second, op.fd(0).number()).pair != nullptr;
 }
+
+void Ptys::WriteNothing(bool second, int number) { call_(second, SYS_write, number, reinterpret_cast<long>(word_), 0); }
 
 void Ptys::Before(const Op& op, bool second) {
   const int number = op.fd(0).number();
@@ -227,7 +221,8 @@ void Ptys::After(const Op& op, long result, bool second) {
     if (!full) Settle(place);
     if (fenced_) Fence();
   }
-  Unpin();
+  here_.End();
+  fenced_ = false;
   if (place.pair != nullptr) return;
   if ((op.call == Call::kPtsopen || op.call == Call::kReopen) && result >= 0) {
     place = Find(second, static_cast<int>(result));
@@ -283,16 +278,7 @@ Ptys::Seat Ptys::Open(const Place& place) {
 void Ptys::BeforeBytes(Place to) {
   to.side ^= 1;
   fenced_ = to.pair->sent[to.side] == kHeld || Open(to).number < 0;
-  if (!fenced_ || sched_getaffinity(0, sizeof cpus_, &cpus_) != 0) return;
-  cpu_set_t here;
-  CPU_ZERO(&here);
-  CPU_SET(static_cast<size_t>(sched_getcpu()), &here);
-  pinned_ = sched_setaffinity(0, sizeof here, &here) == 0;
-}
-
-void Ptys::Unpin() {
-  if (pinned_) sched_setaffinity(0, sizeof cpus_, &cpus_);
-  fenced_ = pinned_ = false;
+  if (fenced_) here_.Begin();
 }
 
 // Until the worker has moved what it can.

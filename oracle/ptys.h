@@ -16,8 +16,6 @@
 #ifndef POLLUX_ORACLE_PTYS_H_
 #define POLLUX_ORACLE_PTYS_H_
 
-#include <sched.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +24,7 @@
 #include <vector>
 
 #include "model/op.h"
+#include "oracle/cpus.h"
 
 namespace pollux {
 
@@ -74,23 +73,21 @@ class Ptys {
   void Follow(const Op& op, long result);
   Place Find(bool second, int number);
   int64_t Unread(bool second, int number);
-  void WriteNothing(bool second, int number) { call_(second, kWrite, number, reinterpret_cast<long>(word_), 0); }
+  void WriteNothing(bool second, int number);
   void WakeOther(const Place& place);
   Seat Open(const Place& place);
   void BeforeBytes(Place to);
-  void Unpin();
   bool SplicesTo(const Op& op, bool second);
   void Fence();
   void Settle(const Place& place);
-  static const long kWrite;
 
   int* word_ = nullptr;
   Caller call_;
   std::vector<int> numbers_;  // that have been one's, in either process
   std::vector<Pair> pairs_;
-  cpu_set_t cpus_;                        // where it may run otherwise
-  bool fenced_ = false, pinned_ = false;  // the write under way
-  bool travelled_ = false;                // one went away with a message
+  StayHere here_;           // during a write with a fence
+  bool fenced_ = false;     // the write under way
+  bool travelled_ = false;  // one went away with a message
   bool deferred_ = false;
 };
 

@@ -129,14 +129,7 @@ void SecondProcess::Use(Handover* handover, char* spare, std::vector<Mapping> ma
 const char* SecondProcess::Fork() {
   handover_->turn.store(kParent);
   handover_->parent = getpid();
-  // Where this thread is now, so that nobody moves.
-  cpu_set_t all, here;
-  if (!pinned_ && sched_getaffinity(0, sizeof all, &all) == 0 && CPU_COUNT(&all) > 1) {
-    CPU_ZERO(&here);
-    CPU_SET(static_cast<size_t>(sched_getcpu()), &here);
-    cpus_ = all;
-    pinned_ = sched_setaffinity(0, sizeof here, &here) == 0;
-  }
+  here_.Begin();
   // Nor waits for others: a hand-over is followed by sleep.
   const sched_param first = {1};
   realtime_ = realtime_ || (sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_FIFO, &first) == 0);
@@ -211,11 +204,6 @@ void SecondProcess::Await() {
   const sched_param none = {0};
   if (realtime_) sched_setscheduler(0, SCHED_OTHER, &none);
   realtime_ = false;
-}
-
-void SecondProcess::Unpin() {
-  if (pinned_) sched_setaffinity(0, sizeof cpus_, &cpus_);
-  pinned_ = false;
 }
 
 const char* SecondProcess::Execve() {
@@ -316,7 +304,6 @@ long SecondProcess::Make(long, long, long, long, long, long) { return -ESRCH; }
 const char* SecondProcess::Execve() { return "no second process on this architecture"; }
 void SecondProcess::Exit() {}
 void SecondProcess::Kill() {}
-void SecondProcess::Unpin() {}
 
 #endif
 

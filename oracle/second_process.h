@@ -13,13 +13,14 @@
 #ifndef POLLUX_ORACLE_SECOND_PROCESS_H_
 #define POLLUX_ORACLE_SECOND_PROCESS_H_
 
-#include <sched.h>
 #include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "oracle/cpus.h"
 
 namespace pollux {
 
@@ -67,7 +68,7 @@ class SecondProcess {
   void Exit();
   void Kill();
   // This thread may go to any CPU again.
-  void Unpin();
+  void Unpin() { here_.End(); }
 
  private:
   size_t Program(char* to) const;
@@ -77,8 +78,8 @@ class SecondProcess {
   char* spare_ = nullptr;
   std::vector<Mapping> mappings_;
   pid_t pid_ = 0;
-  cpu_set_t cpus_;
-  bool pinned_ = false, realtime_ = false;
+  StayHere here_;
+  bool realtime_ = false;
 };
 
 }  // namespace pollux

@@ -121,13 +121,7 @@ std::unique_ptr<Stepper> Stepper::Open(CallMark* mark, int job, int deadline_ms,
     *why = "threads: the CPUs are not known";
     return nullptr;
   }
-  const int cpus = CPU_COUNT(&stepper->original_);
-  int skip = job % std::max(cpus, 1);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &stepper->original_) || skip-- > 0) continue;
-    CPU_SET(cpu, &stepper->one_);
-    break;
-  }
+  NthCpu(stepper->original_, job % std::max(CPU_COUNT(&stepper->original_), 1), &stepper->one_);
   *why = stepper->SelfTest();
   if (*why != nullptr) return nullptr;
   return stepper;

@@ -12,13 +12,12 @@
 #ifndef POLLUX_ORACLE_STEPPER_H_
 #define POLLUX_ORACLE_STEPPER_H_
 
-#include <sched.h>
-
 #include <array>
 #include <memory>
 
 #include "model/op.h"
 #include "model/trace.h"
+#include "oracle/cpus.h"
 #include "oracle/exec.h"
 
 namespace pollux {

@@ -4,6 +4,7 @@
 #define POLLUX_ORACLE_UNMAPPER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <semaphore>
 #include <thread>
 

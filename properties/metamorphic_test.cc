@@ -95,8 +95,6 @@ RC_GTEST_PROP(Metamorphic, EveryWaitAndEveryCtlDoesTheSame, (const Drawn& drawn)
       const Fd ep = op.fd(0);
       const int32_t max = op.num(2);
       const Memory buffer = op.mem(1), none = Memory::kNull;
-      const bool immediate = op.num(3) == 0;
-      if (!immediate) continue;
       switch (ways >> 2 * (i % 32) & 3) {
         case 1:
           op = ops::Pwait(ep, max, 0, buffer, none, 8);
