@@ -473,7 +473,7 @@ void Exec::FollowTimers(const Op& op, long result) {
     }
     case Call::kRead:
     case Call::kReadv:
-      expires = result != -EAGAIN && (known != 0 ? restart_expires_[known - 1] : lost && NearPeriodic(fd));
+      expires = result != -EAGAIN && (known != 0 ? restart_expires_[known - 1] : lost && RestartExpires(fd));
       break;
     default:
       break;
@@ -498,6 +498,8 @@ void Exec::FollowTimers(const Op& op, long result) {
     pollfd now = {fd, POLLIN, 0};
     if (poll(&now, 1, 0) != 0) return;
   }
+  // What is known of a number is not always so (numbers.h).
+  if (op.call != Call::kTimerfdSettime && !RestartExpires(fd)) return;
   Invoke(wait);
 }
 

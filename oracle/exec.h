@@ -237,7 +237,7 @@ class Exec {
   long OpenFdinfo(int fd);
   long ReadFdinfo(int fd);
   void FollowTimers(const Op& op, long result);
-  bool NearPeriodic(int fd);
+  bool RestartExpires(int fd);
   bool SetLimit(rlim_t soft);
   void Compact();
 

@@ -81,20 +81,23 @@ void Exec::Fdinfo(int fd, Outcome* out) {
   });
 }
 
-// Is it a timer with a near interval? Its fdinfo tells without restarting it.
-bool Exec::NearPeriodic(int fd) {
+// Is it a timer with a near interval that expires now? Its fdinfo tells without restarting it.
+bool Exec::RestartExpires(int fd) {
   const long info = OpenFdinfo(fd);
   if (info < 0) return false;
   const long size = ReadFdinfo(static_cast<int>(info));
   close(static_cast<int>(info));
   const std::string_view text(text_.data(), static_cast<size_t>(std::max(size, 0L)));
-  constexpr std::string_view kLabel = "it_interval: (";
-  const size_t at = text.find(kLabel);
-  if (at == std::string_view::npos) return false;
-  const char *p = text.data() + at + kLabel.size(), *end = text.data() + text.size();
-  const uint64_t sec = Parse(&p, end, 10);
-  if (!Expect(&p, end, ",")) return false;
-  return NearInterval(static_cast<int64_t>(sec), static_cast<int64_t>(Parse(&p, end, 10)));
+  const auto near = [text](std::string_view label, bool or_none) {
+    const size_t at = text.find(label);
+    if (at == std::string_view::npos) return false;
+    const char *p = text.data() + at + label.size(), *end = text.data() + text.size();
+    const auto sec = static_cast<int64_t>(Parse(&p, end, 10));
+    if (!Expect(&p, end, ",")) return false;
+    const auto nsec = static_cast<int64_t>(Parse(&p, end, 10));
+    return NearInterval(sec, nsec) || (or_none && sec == 0 && nsec == 0);
+  };
+  return near("it_interval: (", false) && near("it_value: (", true);
 }
 
 // In /proc, of the process whose op is under way.
