@@ -87,7 +87,7 @@ void Generator::IoctlSome() {
 // The same with offsets, mostly where there may be some: from or to the file that is no pipe.
 Op Generator::AtOffsets(Fd reader, Fd writer, Fd file) {
   Random& r = *random_;
-  constexpr int64_t kOffsets[] = {0, 0, 1, 5, 4095, 4096, 5000, -1, INT64_MAX};
+  constexpr int64_t kOffsets[] = {0, 0, 1, 5, 4095, 4096, 5000, -1, kMaxNonLfs, kMaxNonLfs + 1, INT64_MAX};
   const auto memory = [&] { return r.Chance(taste_.fault) ? BadMemory(0) : Memory(); };
   const Memory none = Memory::kNull;
   const uint64_t n = r.OneIn(12) ? 0 : PipeBytes(&r);

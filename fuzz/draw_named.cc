@@ -57,7 +57,7 @@ void Door(Generator& g, Fd fd) {
   }
   g.Emit(ops::Pipe2(kONonblock));
   const Fd reader = Fd::Output(g.shadow().size() - 1, 0), writer = Fd::Output(g.shadow().size() - 1, 1);
-  constexpr int64_t kOffsets[] = {0, 1, 2, 5, -1};
+  constexpr int64_t kOffsets[] = {0, 1, 2, 5, -1, kMaxNonLfs + 1};
   switch (r.Below(5)) {
     case 0:
       return g.Emit(ops::Splice(fd, writer, r.Below(5)));

@@ -64,9 +64,6 @@ void Tame(Op* op) {
     case Call::kSpliceAt:
       op->arg[2] = NearOffset(op->arg[2]), op->arg[5] = NearOffset(op->arg[5]);
       return;
-    case Call::kSendfileAt:
-      op->arg[3] = NearOffset(op->arg[3]);
-      return;
     case Call::kVmsplice:
       op->arg[3] &= ~uint64_t{kSpliceGift};
       return;

@@ -186,6 +186,11 @@ constexpr bool ExpiresAtOnce(uint32_t flags, int64_t sec, int64_t nsec) {
 }
 constexpr bool NearInterval(int64_t sec, int64_t nsec) { return sec == 0 && nsec > 0 && nsec <= kNearNanoseconds; }
 
+// --- Files -----------------------------------------------------------------------------------------------------
+
+// What a file system holds that says nothing else (MAX_NON_LFS, include/linux/fs.h).
+inline constexpr int64_t kMaxNonLfs = 0x7fffffff;
+
 // --- Error numbers -------------------------------------------------------------------------------------------
 
 enum Errno : int16_t {

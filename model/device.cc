@@ -135,6 +135,18 @@ bool Model::Seeks(const File& file) const {
   return type == FileType::kRegular || type == FileType::kMemfd || type == FileType::kMqueue || OfProc(which);
 }
 
+// s_maxbytes of the file's superblock: what sets none keeps MAX_NON_LFS.
+int64_t Model::MaxBytes(const File& file) const {
+  const FileType type = file.type;
+  const bool none_set = OfProc(WhichOf(file)) || type == FileType::kMqueue || type == FileType::kPts;
+  return none_set ? kMaxNonLfs : INT64_MAX;
+}
+
+bool Model::UpToFileSystem(const File& file) const {
+  const FileType type = file.type;
+  return type == FileType::kRegular || type == FileType::kDirectory || state_.inodes[file.inode].fifo;
+}
+
 bool Model::SplicesFrom(const File& file) const {
   if (Ops(file.type).splice_read == nullptr) return false;
   switch (WhichOf(file)) {

@@ -398,6 +398,8 @@ class Model {
   bool Fasync(const File& file) const;
   bool Seeks(const File& file) const;
   bool SplicesFrom(const File& file) const;
+  int64_t MaxBytes(const File& file) const;
+  bool UpToFileSystem(const File& file) const;  // whether it is on one whose MaxBytes() is not known
   bool SplicesTo(const File& file) const;
 
   // announce.cc

@@ -182,6 +182,14 @@ void Model::SendfileFrom(int32_t to_fd, int32_t in_fd, Offset* offset, int64_t n
   if (rules_(Rule::kFdBad, to == kNil)) return out->Error(kEBADF);
   const File into = state_.files[to];
   if (rules_(Rule::kFileNotWritable, !into.writable, to)) return out->Error(kEBADF);
+  // An offset may be beyond all that one of the two could hold, or end there.
+  const int64_t most = std::min(MaxBytes(from), MaxBytes(into)), position = *PositionOf(in, offset);
+  if (position > kMaxNonLfs && (UpToFileSystem(from) || UpToFileSystem(into))) {
+    return Unmodelled("sendfile: up to the file system", out);
+  }
+  const bool beyond = position > most || (position == most && n > 0);
+  if (rules_(Rule::kSendfileBeyond, beyond, in)) return out->Error(kEOVERFLOW);
+  n = std::min(n, std::max<int64_t>(most - position, 0));
   if (const Id pipe = PipeOf(into); pipe != kNil) {
     FileToPipe(in, offset, pipe, n, (into.flags & kONonblock) != 0, out);
     return Transferred(in, *out, kInAccess), Transferred(to, *out, kInModify);
