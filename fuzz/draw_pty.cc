@@ -186,7 +186,6 @@ constexpr Habits kPtmHabits = {.type = "pty",
                                .nudge = &Nudge,
                                .fill = &Fill,
                                .scenes = kScenes,
-                               .on_request = true,
                                .rarity = 6};
 
 constexpr Habits kPtsHabits = {.type = "pty",
@@ -198,7 +197,6 @@ constexpr Habits kPtsHabits = {.type = "pty",
                                .unready = &Unready,
                                .nudge = &Nudge,
                                .fill = &Fill,
-                               .on_request = true,
                                .rarity = 6};
 
 }  // namespace pollux

@@ -68,10 +68,10 @@ Findings::~Findings() {
   if (answer_ != nullptr) munmap(answer_, sizeof(Answer));
 }
 
-void Findings::Add(const Kind& kind, std::vector<Op> ops) {
+void Findings::Add(const Kind& kind, std::vector<Op> ops, std::string seen) {
   const int n = witnesses_[Shared::Key(kind)]++;
   if (n >= static_cast<int>(kWitnesses)) return;
-  queue_.push_back({kind, std::move(ops), n});
+  queue_.push_back({kind, std::move(ops), std::move(seen), n});
 }
 
 void Findings::Step() {
@@ -202,6 +202,7 @@ void Findings::Explain(const Suspect& suspect) const {
   if (diagnosis.reproduced() && d.as_if.empty()) {
     d.as_if = AsIf(PlantedAlternatives(false), d.profile, d.facts, d.ops, d.outcomes);
   }
+  if (!diagnosis.reproduced()) d.seen = suspect.seen;
   const std::string as_if = Joined(d.as_if);
   answer_->reproduced = diagnosis.reproduced();
   answer_->rate = diagnosis.rate();

@@ -30,7 +30,7 @@ class Findings {
   Findings& operator=(const Findings&) = delete;
 
   // A divergence that a worker reported.
-  void Add(const Kind& kind, std::vector<Op> ops);
+  void Add(const Kind& kind, std::vector<Op> ops, std::string seen);
   // Starts or ends explaining, as far as that does not take time here.
   void Step();
   // Explains what is left, for so long at most; `hurry` says whether to give up now.
@@ -47,6 +47,7 @@ class Findings {
   struct Suspect {
     Kind kind;
     std::vector<Op> ops;
+    std::string seen;  // what its last op did, in words
     int witness = 0;  // how many traces of its kind came before
   };
   // What the child says, in shared memory.

@@ -66,10 +66,7 @@ void Generator::NewTaste(bool threads) {
   kinds_ = options_.only;
   for (const Habits* habits : AllHabits()) {
     const uint32_t rarity = options_.model ? std::min<uint32_t>(habits->rarity, kRarityOnModels) : habits->rarity;
-    const bool drawn = options_.model || !habits->on_request;
-    if (options_.only == 0 && drawn && (rarity == 1 || r.OneIn(rarity))) {
-      kinds_ |= bit(habits->kind);
-    }
+    if (options_.only == 0 && (rarity == 1 || r.OneIn(rarity))) kinds_ |= bit(habits->kind);
   }
   if (threads) kinds_ |= bit(FileKind::kThreads);
   if (options_.threads == 0 || shadow_.second()) kinds_ &= ~bit(FileKind::kThreads);

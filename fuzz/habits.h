@@ -33,8 +33,6 @@ struct Habits {
   void (*fill)(Generator& g, Fd fd) = nullptr;                      // uses up the room to write; null: there is none
   std::span<const Scene> scenes = {};
   // On native, one trace in so many may use it: what costs time has its share of traces, not of time.
-  // On native drawn for --only alone: its settling is not exact enough for campaigns of all types.
-  bool on_request = false;
   uint8_t rarity = 1;
 };
 

@@ -34,6 +34,7 @@ struct StoredTrace {
 struct Report {
   Kind kind;
   StoredTrace trace;  // ends with the diverging op
+  char seen[256];     // what that did, in words
 };
 
 // How often, by reason. What has no place any more is not counted.

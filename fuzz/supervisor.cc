@@ -299,8 +299,9 @@ class Supervisor {
     const uint32_t op = std::min(progress, report.trace.size - 1);
     report.trace.size = op + 1;
     report.kind = {report.trace.ops[op].call, how, Rule::kNone};
+    report.seen[0] = '\0';
     shared_->Counter(report.kind).count.fetch_add(1);
-    findings_.Add(report.kind, report.trace.Load());
+    findings_.Add(report.kind, report.trace.Load(), report.seen);
   }
 
   void CollectReports() {
@@ -308,7 +309,7 @@ class Supervisor {
       WorkerBlock& b = *block;
       for (uint32_t n = b.taken.load(); n != b.reported.load(std::memory_order_acquire); ++n) {
         const Report& report = b.reports[n % WorkerBlock::kReports];
-        findings_.Add(report.kind, report.trace.Load());
+        findings_.Add(report.kind, report.trace.Load(), report.seen);
         b.taken.store(n + 1, std::memory_order_release);
       }
     }

@@ -49,6 +49,7 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
   }
   target->Reset();  // a trace may leave the process without descriptors
   if (!target->FactsHold()) diagnosis.reason = Reason::kFactChanged;
+  if (d.reproduced == 0) d.verdict.op = ops.size() - 1;
   if (!diagnosis.reproduced()) return diagnosis;
 
   if (options.minimize) {

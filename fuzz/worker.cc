@@ -26,6 +26,7 @@
 #include "fuzz/tame.h"
 #include "fuzz/watched.h"
 #include "model/binary.h"
+#include "model/text.h"
 #include "model/trace.h"
 #include "oracle/checker.h"
 #include "oracle/cpus.h"
@@ -155,14 +156,15 @@ class Worker {
     Seen& seen = kinds_[key];
     seen.features = seen.count++ == 0 ? FeaturesOf(run_) : seen.features & FeaturesOf(run_);
     shared_->Counter(verdict.kind).count.fetch_add(1, std::memory_order_relaxed);
-    if (seen.count <= kWitnesses) Tell(verdict.kind);
+    if (seen.count <= kWitnesses) Tell(verdict);
   }
 
-  void Tell(const Kind& kind) {
+  void Tell(const Verdict& verdict) {
     const uint32_t n = block_->reported.load(std::memory_order_relaxed);
     while (n - block_->taken.load(std::memory_order_acquire) >= WorkerBlock::kReports) Pause();
     Report& report = block_->reports[n % WorkerBlock::kReports];
-    report.kind = kind;
+    report.kind = verdict.kind;
+    std::snprintf(report.seen, sizeof report.seen, "%s", PrintOutcome(run_.back(), verdict.observed).c_str());
     report.trace.Store(run_);
     block_->reported.store(n + 1, std::memory_order_release);
     // What ends the campaign is decided before more is run.

@@ -585,6 +585,8 @@ class Model {
   int64_t TtyInsert(Tty& tty, int64_t bytes);
   void TtyWork(Tty& tty);
   void DropTtyBuffer(Tty& tty);
+  bool TtyRoomRaces(const Tty& tty, int64_t n) const;
+  bool TtyRefillRaces(const Tty& tty, int64_t n) const;
   bool TtyBacklog(const Tty& tty) const;
   void PtyRead(const File& file, Memory memory, int64_t n, Outcome* out);
   void PtyWrite(const File& file, Memory memory, int64_t n, uint64_t value, Outcome* out);

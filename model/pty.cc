@@ -162,10 +162,11 @@ void Model::TtyWork(Tty& tty) {
     if (bytes > 0) {
       first.read += bytes, tty.unread += bytes;
       received = true;
+      if (tty.files > 0) tty.unseen = 0;
       continue;
     }
     if (tty.buffers.size <= 1) break;  // the last one stays
-    tty.held -= first.size;
+    tty.held -= first.size, tty.unseen += first.size;
     tty.spare += first.size > 0 && first.size <= kSmallBuffer;
     DropTtyBuffer(tty);
   }
@@ -184,6 +185,29 @@ bool Model::TtyBacklog(const Tty& tty) const {
   return tty.buffers.size > 1 || first.used > first.read;
 }
 
+// Does it depend on when the worker frees a buffer whether n bytes more, in pieces, find room?
+bool Model::TtyRoomRaces(const Tty& tty, int64_t n) const {
+  const TtyBuffer& first = state_.tty_buffers[tty.buffers.head];
+  const bool frees = tty.unseen > 0 || tty.files == 0 || (tty.unread == kRoom && first.read == first.used);
+  const int64_t rounding = kSmallBuffer * (2 + n / kBufferPage + n / kWritePiece);
+  return frees && tty.held + tty.unseen + n + rounding > kBufferLimit;
+}
+
+// A reader takes n bytes, and the worker goes on until it finds no more room. Does that buffer decide over the other
+// side's OUT which it frees behind the last byte that fits?
+bool Model::TtyRefillRaces(const Tty& tty, int64_t n) const {
+  int64_t held = tty.held;
+  Id id = tty.buffers.head;
+  for (uint32_t i = tty.buffers.size; i > 1; --i) {
+    const TtyBuffer& b = state_.tty_buffers[id];
+    n -= b.used - b.read;
+    if (n <= 0) return n == 0 && held >= kBufferLimit && held - b.size < kBufferLimit;
+    held -= b.size;
+    id = b.in_tty.next;
+  }
+  return false;
+}
+
 // --- Reading and writing -------------------------------------------------------------------------------------------
 
 // iterate_tty_read(), n_tty_read(): a piece that cannot be copied is lost.
@@ -198,7 +222,8 @@ void Model::PtyRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   }
   const int64_t room = Copyable(memory, true);
   const bool backlog = TtyBacklog(tty);
-  if (backlog && std::min(n, kRoom) > room) return Unmodelled(kRace, out);
+  // The worker may be about to look once more whether there is room.
+  if (backlog && (n > tty.unread || n > room || TtyRefillRaces(tty, n))) return Unmodelled(kRace, out);
   int64_t done = 0;
   bool fault = false;
   while (done < n && tty.unread > 0 && !fault) {
@@ -219,7 +244,7 @@ void Model::PtyWrite(const File& file, Memory memory, int64_t n, uint64_t, Outco
   const Id id = file.object;
   Tty& to = OtherTty(file);
   if (rules_(Rule::kPtyHungUpWrite, PtyHungUp(file), id)) return out->Error(kEIO);
-  if (!TtyBacklog(to) && n > kFitsInAnyCase) return Unmodelled(kRace, out);
+  if ((!TtyBacklog(to) && n > kFitsInAnyCase) || TtyRoomRaces(to, n)) return Unmodelled(kRace, out);
   const int64_t room = Copyable(memory, false);
   int64_t done = 0;
   bool fault = false, full = false;

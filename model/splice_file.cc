@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kPage = 4096;
 constexpr char kToTerminal[] = "splice to a terminal: what it does not take goes another way";
+constexpr char kBesideWorker[] = "splice to a terminal: its worker races with what the pipe notifies";
 constexpr char kToSocket[] = "splice to a socket: its charge is not modelled";
 constexpr char kWhereBytesLie[] = "splice: slots depend on where the bytes lie";
 
@@ -69,6 +70,7 @@ void Model::PipeToFile(Id in, Id file, Offset* offset, int64_t n, bool nonblock,
   if (!SpliceWriteGoes(file, out)) return;
   const bool terminal = ops.splice_takes != nullptr && !HungUp(file);
   if (const int64_t bytes = std::min(n, BytesInPipe(in)); terminal && bytes > 0) {
+    if (state_.pipes[in].writers_queue.size > 0) return Unmodelled(kBesideWorker, out);
     n = (this->*ops.splice_takes)(f, bytes, out);
     if (n <= 0) return;
   }

@@ -386,6 +386,7 @@ struct Tty {
   int64_t unread = 0, position = 0;  // what can be read, and where in the line discipline's buffer that begins
   List buffers;                      // never without one
   int64_t held = 0, spare = 0;       // their sizes' sum (mem_used); small ones that were freed
+  int64_t unseen = 0;                // sizes of those that the worker frees when all that shows has come about
   List read_queue, write_queue;
 };
 

@@ -1,10 +1,8 @@
 #include "oracle/ptys.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
@@ -22,8 +20,6 @@ constexpr int64_t kHeld = 4095;       // what a line discipline holds for its re
 constexpr int64_t kUnthrottle = 128;  // a read that leaves no more notifies the other side
 constexpr long kPiece = 2048;         // of a write
 constexpr int kLooks = 64;            // before it sleeps between two
-constexpr int kRounds = 2;            // of a fence: a worker that was begun comes to its end, too
-constexpr rlim_t kNumbers = 1024;     // of which some are free
 constexpr int64_t kPatience = 1'000'000'000;
 
 int64_t Now() {
@@ -147,7 +143,7 @@ int64_t Ptys::Unread(bool second, int number) {
 
 bool Ptys::CutShort(const Op& op, long result, bool second) {
   const bool vector = op.call == Call::kWritev;
-  if (op.call != Call::kWrite && !(vector && op.mem(7).good())) return false;
+  if (op.call != Call::kWrite && !(vector && op.mem(7) == Memory())) return false;
   const uint64_t n = op.arg[2] + (vector ? op.arg[5] : 0);
   return result > 0 && result % kPiece == 0 && static_cast<uint64_t>(result) < n &&
          Find(second, op.fd(0).number()).pair != nullptr;
@@ -160,13 +156,10 @@ void Ptys::Before(const Op& op, bool second) {
   if (ReachesWrite(op)) {
     const Place place = Find(second, number);
     if (place.pair == nullptr) return;
-    WriteNothing(second, number);
-    return BeforeBytes(place);
+    return WriteNothing(second, number);
   }
   if (SplicesTo(op, second)) {
-    const int to = op.fd(op.call == Call::kSplice ? 1 : 3).number();
-    WriteNothing(second, to);
-    return BeforeBytes(Find(second, to));
+    return WriteNothing(second, op.fd(op.call == Call::kSplice ? 1 : 3).number());
   }
   if (op.call != Call::kRead && op.call != Call::kReadv) return;
   // Refused before anything is read.
@@ -177,7 +170,6 @@ void Ptys::Before(const Op& op, bool second) {
   // Something waits in the buffers, and goes on while the read ends.
   const int64_t n = static_cast<int64_t>(op.arg[2] + (vector ? op.arg[4] : 0));
   const bool reads = (call_(second, SYS_fcntl, number, F_GETFL, 0) & O_ACCMODE) != O_WRONLY;
-  if (reads && n > kHeld && place.pair->asleep[place.side]) Fence();  // it would go on during the read
   if (reads && kHeld - n <= kUnthrottle) WakeOther(place);
 }
 
@@ -217,13 +209,8 @@ void Ptys::After(const Op& op, long result, bool second) {
     int64_t& sent = place.pair->sent[place.side];
     const bool full = sent >= kHeld;
     sent += result;
-    place.pair->asleep[place.side] |= full;
-    if (!full) Settle(place);
-    if (fenced_) Fence();
+    return full ? void() : Settle(place);
   }
-  here_.End();
-  fenced_ = false;
-  if (place.pair != nullptr) return;
   if ((op.call == Call::kPtsopen || op.call == Call::kReopen) && result >= 0) {
     place = Find(second, static_cast<int>(result));
     return place.pair != nullptr ? Settle(place) : void();
@@ -236,31 +223,10 @@ void Ptys::After(const Op& op, long result, bool second) {
   int64_t& sent = place.pair->sent[place.side];
   if (sent > kHeld) {
     sent -= std::max(result, 0l);
-    place.pair->asleep[place.side] = false;
     Settle(place);
   } else if (const int64_t unread = Unread(second, number); unread >= 0) {
     sent = unread;  // a read that faults takes more than it returns
   }
-}
-
-// Until the works that are queued by now have been done: flush_work() of one behind them.
-void Ptys::Fence() {
-  rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlimit lifted = {std::max<rlim_t>(limit.rlim_cur, kNumbers), limit.rlim_max};
-  if (limit.rlim_cur < kNumbers) setrlimit(RLIMIT_NOFILE, &lifted);
-  const int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0;
-  if (master >= 0) ioctl(master, TIOCSPTLCK, &unlocked);
-  const int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-  for (int i = 0; slave >= 0 && i < kRounds; ++i) {
-    char byte = '\n';
-    pollfd p = {slave, POLLIN, 0};
-    if (write(master, &byte, 1) != 1 || poll(&p, 1, -1) != 1 || read(slave, &byte, 1) != 1) break;
-  }
-  deferred_ |= slave < 0;
-  if (slave >= 0) close(slave);
-  if (master >= 0) close(master);
-  if (limit.rlim_cur < kNumbers) setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Where the side is open; number -1: nowhere.
@@ -272,13 +238,6 @@ Ptys::Seat Ptys::Open(const Place& place) {
     }
   }
   return {};
-}
-
-// Before bytes go to that side: must a fence follow? Works are done in their order where they were queued on one CPU.
-void Ptys::BeforeBytes(Place to) {
-  to.side ^= 1;
-  fenced_ = to.pair->sent[to.side] == kHeld || Open(to).number < 0;
-  if (fenced_) here_.Begin();
 }
 
 // Until the worker has moved what it can.

@@ -7,8 +7,8 @@
 //    that lets the worker go on and notifies both, if the worker is not too fast.
 //  - After a write FIONREAD on the other side is asked until it shows what must be there by then: everything that was
 //    written and not read, up to what the line discipline holds. poll(2) would wait only where there is nothing yet.
-//  - Where it is full the worker moves nothing, but may free a buffer; where nobody has it open nobody can be asked.
-//    Then a second pseudoterminal is written to and polled, from the same CPU: the queue of works is worked off.
+//  - What the worker does after all that shows (it looks once more for room, and frees a buffer) cannot be waited for:
+//    where it would matter the model has no outcome.
 //
 // FIONREAD excludes the worker (termios_rwsem): what it shows has been notified. Before the first pseudoterminal all of
 // this costs nothing. Needs devpts. Not thread-safe: belongs to the executing thread.
@@ -24,7 +24,6 @@
 #include <vector>
 
 #include "model/op.h"
-#include "oracle/cpus.h"
 
 namespace pollux {
 
@@ -59,7 +58,6 @@ class Ptys {
   struct Pair {
     int device;
     std::array<int64_t, 2> sent = {};  // to the master and to the slave, and not read
-    std::array<bool, 2> asleep = {};   // its worker was started, and nobody has waited for it
   };
   struct Place {
     Pair* pair = nullptr;
@@ -76,17 +74,13 @@ class Ptys {
   void WriteNothing(bool second, int number);
   void WakeOther(const Place& place);
   Seat Open(const Place& place);
-  void BeforeBytes(Place to);
   bool SplicesTo(const Op& op, bool second);
-  void Fence();
   void Settle(const Place& place);
 
   int* word_ = nullptr;
   Caller call_;
   std::vector<int> numbers_;  // that have been one's, in either process
   std::vector<Pair> pairs_;
-  StayHere here_;           // during a write with a fence
-  bool fenced_ = false;     // the write under way
   bool travelled_ = false;  // one went away with a message
   bool deferred_ = false;
 };

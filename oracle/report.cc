@@ -173,7 +173,8 @@ Trace ToTrace(const Divergence& d) {
     if (i < d.matters.size() && !d.matters[i].empty()) note.comment = "matters: " + d.matters[i];
   }
   if (!d.ops.empty()) {
-    trace.notes.back().comment = "Linux: " + PrintOutcome(d.ops.back(), d.verdict.allowed);
+    trace.notes.back().comment =
+        d.seen.empty() ? "Linux: " + PrintOutcome(d.ops.back(), d.verdict.allowed) : "when it was found: " + d.seen;
   }
   return trace;
 }
@@ -199,7 +200,14 @@ std::string PrintDivergence(const Divergence& d) {
     if (i != last) continue;
     const size_t equals = lines[at].rfind(" = ");
     indent = 4 + (equals == std::string::npos ? 0 : equals);
-    text += std::string(std::max<size_t>(indent, 7) - 5, ' ') + "Linux = " + PrintOutcome(op, d.verdict.allowed) + "\n";
+    const auto below = [&text, indent](std::string_view who, const std::string& what) {
+      text += std::string(std::max(indent, who.size() + 2) - who.size(), ' ').append(who) + " = " + what + "\n";
+    };
+    if (d.seen.empty()) {
+      below("Linux", PrintOutcome(op, d.verdict.allowed));
+    } else {
+      below("when it was found", d.seen);
+    }
   }
   text += "\n";
 

@@ -27,6 +27,7 @@ struct Divergence {
   std::vector<std::string> before;     // the state before it, in words
   std::vector<std::string> as_if;      // quirks and planted mistakes that explain what the target did
   int runs = 1, reproduced = 1;        // how often it was run, and how often it diverged in this way
+  std::string seen;                    // if it was never reproduced: what the diverging op did when it was found
   int executions = 0;                  // that minimizing took; 0: it was not minimized
   bool minimal = false;                // 1-minimal
   std::vector<std::string> artefacts;  // files that hold it
