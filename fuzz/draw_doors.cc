@@ -87,14 +87,15 @@ void Generator::IoctlSome() {
 // The same with offsets, mostly where there may be some: from or to the file that is no pipe.
 Op Generator::AtOffsets(Fd reader, Fd writer, Fd file) {
   Random& r = *random_;
-  constexpr int64_t kOffsets[] = {0, 0, 1, 5, 4095, 4096, 5000, -1, kMaxNonLfs, kMaxNonLfs + 1, INT64_MAX};
+  constexpr int64_t kOffsets[] = {0, 0, 1, 5, 4095, 4096, 5000, -1, INT64_MAX};
   const auto memory = [&] { return r.Chance(taste_.fault) ? BadMemory(0) : Memory(); };
   const Memory none = Memory::kNull;
   const uint64_t n = r.OneIn(12) ? 0 : PipeBytes(&r);
   switch (r.Below(6)) {
     case 0:
     case 1:
-      return ops::SendfileAt(r.OneIn(4) ? file : writer, r.OneIn(6) ? reader : file, memory(), r.Pick(kOffsets), n);
+      return ops::SendfileAt(r.OneIn(4) ? file : writer, r.OneIn(6) ? reader : file, memory(),
+                             r.OneIn(8) ? kMaxNonLfs + r.Below(2) : r.Pick(kOffsets), n);
     case 2:
       return ops::SpliceAt(reader, r.OneIn(3) ? memory() : none, r.Pick(kOffsets), writer, r.OneIn(2) ? memory() : none,
                            0, n);

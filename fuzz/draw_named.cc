@@ -57,7 +57,8 @@ void Door(Generator& g, Fd fd) {
   }
   g.Emit(ops::Pipe2(kONonblock));
   const Fd reader = Fd::Output(g.shadow().size() - 1, 0), writer = Fd::Output(g.shadow().size() - 1, 1);
-  constexpr int64_t kOffsets[] = {0, 1, 2, 5, -1, kMaxNonLfs + 1};
+  constexpr int64_t kOffsets[] = {0, 1, 2, 5, -1};
+  const bool far = r.OneIn(8);
   switch (r.Below(5)) {
     case 0:
       return g.Emit(ops::Splice(fd, writer, r.Below(5)));
@@ -65,7 +66,7 @@ void Door(Generator& g, Fd fd) {
       return g.Emit(ops::SpliceAt(fd, Memory(), r.Pick(kOffsets), writer, Memory::kNull, 0, r.Below(5)));
     case 2:
       return g.Emit(r.OneIn(2) ? ops::Sendfile(writer, fd, r.Below(5))
-                               : ops::SendfileAt(writer, fd, Memory(), r.Pick(kOffsets), r.Below(5)));
+                               : ops::SendfileAt(writer, fd, Memory(), far ? kMaxNonLfs + 1 : r.Pick(kOffsets), r.Below(5)));
     default:
       if (!r.OneIn(3)) g.Emit(ops::Write(writer, 3));
       return g.Emit(r.OneIn(2) ? ops::Splice(reader, fd, r.Below(5))

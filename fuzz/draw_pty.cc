@@ -164,6 +164,7 @@ void Hangup(Generator& g, int32_t ep) {
     if (r.OneIn(4)) Put(g, fd);
     if (r.OneIn(4)) g.Emit(ops::Make(Call::kFionread, {fd.bits(), Memory().bits()}));
     if (r.OneIn(4)) g.Emit(ops::Reopen(fd, kORdwr | kONonblock));
+    if (r.OneIn(4)) g.Emit(ops::Fcntl(fd, kFSetfl, kOAsync | kONonblock));
     if (r.OneIn(4)) g.Emit(ops::Make(Call::kPtsopen, {fd.bits(), kORdwr | kONonblock}));
   }
   for (const Fd fd : slaves) {

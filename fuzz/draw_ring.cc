@@ -60,7 +60,7 @@ void Overflow(Generator& g, int32_t ep) {
         Enter(g, fd, 1 + r.Below(4));
         break;
       case 3:
-        Enter(g, r.OneIn(8) ? g.Mistaken(n) : fd, r.Below(2));
+        Enter(g, r.OneIn(4) ? g.Operand(ep) : fd, r.Below(2));
         break;
       case 4:
         g.Emit(ops::RingReap(fd, r.OneIn(2) ? 1 : 64));
