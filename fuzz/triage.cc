@@ -48,7 +48,7 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
     ++d.reproduced;
   }
   target->Reset();  // a trace may leave the process without descriptors
-  if (!target->FactsHold()) diagnosis.reason = Reason::kFactChanged;
+  diagnosis.reason = target->Disturbed();
   if (d.reproduced == 0) d.verdict.op = ops.size() - 1;
   if (!diagnosis.reproduced()) return diagnosis;
 

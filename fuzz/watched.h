@@ -26,7 +26,7 @@ class Watched : public Target {
     feedback_->Op(op, *model_);
     target_->Run(op, out);
   }
-  bool FactsHold() override { return target_->FactsHold(); }
+  Reason Disturbed() override { return target_->Disturbed(); }
 
  private:
   Target* target_;

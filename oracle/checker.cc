@@ -220,9 +220,9 @@ Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vec
       verdict = std::move(first);
     }
   }
-  if (verdict.value == Verdict::kDiverges && options.verify_facts && !target_->FactsHold()) {
-    verdict.value = Verdict::kInconclusive;
-    verdict.reason = Reason::kFactChanged;
+  if (verdict.value == Verdict::kDiverges && options.verify_facts) {
+    verdict.reason = target_->Disturbed();
+    if (verdict.reason != Reason::kNone) verdict.value = Verdict::kInconclusive;
   }
   return verdict;
 }

@@ -43,7 +43,6 @@ enum class Difference : uint8_t {
 };
 std::string_view DifferenceName(Difference d);
 
-enum class Reason : uint8_t { kNone, kFactChanged, kTooManyStates, kUnmodelled };
 std::string_view ReasonName(Reason r);
 
 // What kind of divergence: free of names, numbers, data and position. Minimizing keeps it.

@@ -201,7 +201,7 @@ TEST_F(CheckerTest, AnOpThatTheTargetDeclinesHasNoEffectOnTheModelEither) {
 class Shifting : public ModelTarget {
  public:
   Shifting() : ModelTarget("shifting", Named("linux-6.18")) { model().rules().Force(Rule::kPipeHup, false); }
-  bool FactsHold() override { return false; }
+  Reason Disturbed() override { return Reason::kFactChanged; }
 };
 
 TEST_F(CheckerTest, ADivergenceUnderChangedFactsIsInconclusive) {

@@ -334,6 +334,8 @@ std::string_view ReasonName(Reason r) {
       return "none";
     case Reason::kFactChanged:
       return "fact-changed";
+    case Reason::kOutOfTurn:
+      return "out-of-turn";
     case Reason::kTooManyStates:
       return "too-many-states";
     case Reason::kUnmodelled:

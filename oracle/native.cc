@@ -250,10 +250,12 @@ void NativeTarget::Watches(const Op& op, Outcome* out) {
   out->note = why;
 }
 
-bool NativeTarget::FactsHold() {
-  const bool in_turn = !exec_->Deferred();
+Reason NativeTarget::Disturbed() {
+  const bool out_of_turn = exec_->Deferred();
   Reset();
-  return in_turn && MeasureFacts() == facts_ && (quota_ == nullptr || quota_->Holds());
+  if (out_of_turn) return Reason::kOutOfTurn;
+  const bool hold = MeasureFacts() == facts_ && (quota_ == nullptr || quota_->Holds());
+  return hold ? Reason::kNone : Reason::kFactChanged;
 }
 
 }  // namespace pollux

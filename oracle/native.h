@@ -41,7 +41,7 @@ class NativeTarget : public Target {
   const char* LacksCaller32() const override { return exec_->LacksCaller32(); }
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
-  bool FactsHold() override;
+  Reason Disturbed() override;
 
   Exec& exec() { return *exec_; }
 

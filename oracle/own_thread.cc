@@ -10,7 +10,7 @@
 namespace pollux {
 namespace {
 
-enum Request : int { kNone, kReset, kRun, kFactsHold, kQuit };
+enum Request : int { kNone, kReset, kRun, kDisturbed, kQuit };
 
 }  // namespace
 
@@ -20,7 +20,7 @@ struct OwnThread::Thread {
   std::mutex mutex;
   std::condition_variable asked, answered;
   int request = kNone;
-  bool answer = false;
+  Reason answer = Reason::kNone;
   Op op;
   Outcome outcome;
   absl::Status status;
@@ -36,10 +36,10 @@ struct OwnThread::Thread {
         lock.unlock();
         if (todo == kReset) target->Reset();
         if (todo == kRun) target->Run(op, &outcome);
-        const bool hold = todo != kFactsHold || target->FactsHold();
+        const Reason disturbed = todo == kDisturbed ? target->Disturbed() : Reason::kNone;
         if (todo == kQuit) target.reset();
         lock.lock();
-        answer = hold;
+        answer = disturbed;
       }
       request = kNone;
       answered.notify_one();
@@ -124,6 +124,9 @@ void OwnThread::Run(const Op& op, Outcome* out) {
   out->kind = Outcome::kHung;
 }
 
-bool OwnThread::FactsHold() { return thread_ == nullptr || (Ask(kFactsHold) && thread_->answer); }
+Reason OwnThread::Disturbed() {
+  if (thread_ == nullptr) return Reason::kNone;
+  return Ask(kDisturbed) ? thread_->answer : Reason::kFactChanged;
+}
 
 }  // namespace pollux

@@ -37,7 +37,7 @@ class OwnThread : public Target {
   const char* LacksCaller32() const override { return lacks_caller32_; }
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
-  bool FactsHold() override;
+  Reason Disturbed() override;
 
  private:
   struct Thread;

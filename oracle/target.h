@@ -6,6 +6,7 @@
 #ifndef POLLUX_ORACLE_TARGET_H_
 #define POLLUX_ORACLE_TARGET_H_
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,15 @@
 #include "model/trace.h"
 
 namespace pollux {
+
+// Why there is no verdict.
+enum class Reason : uint8_t {
+  kNone,
+  kFactChanged,  // a fact of the machine is another one than at start-up
+  kOutOfTurn,    // something that was sent may have come later than the op that sent it
+  kTooManyStates,
+  kUnmodelled,
+};
 
 class Target {
  public:
@@ -36,8 +46,8 @@ class Target {
   virtual void Reset() = 0;
   // Executes one op; *out gets exactly one observed outcome.
   virtual void Run(const Op& op, Outcome* out) = 0;
-  // Measures the facts again (after a divergence); false if they changed since start-up.
-  virtual bool FactsHold() { return true; }
+  // After a divergence: may something else be to blame? Measures the facts again.
+  virtual Reason Disturbed() { return Reason::kNone; }
 };
 
 struct CallMark;  // oracle/exec.h
