@@ -23,7 +23,7 @@ struct CampaignOptions {
   std::string corpus;  // a folder that is read and grows; empty: a private one
   std::string artifacts = "artifacts";
   int stop_after = 0;  // end after so many findings; 0: never
-  bool allow_sysctl = false;
+  bool allow_sysctl = false, allow_clock = false;
   int deadline_ms = 1000;
   uint32_t observe_every = 32;     // fdinfo of every instance is compared at the end of every n-th trace
   double inconclusive_budget = 0;  // how many traces in a million may be inconclusive

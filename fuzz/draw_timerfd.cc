@@ -1,5 +1,7 @@
 // Traces with timers.
 
+#include <vector>
+
 #include "fuzz/generator.h"
 #include "fuzz/habits.h"
 #include "fuzz/ops.h"
@@ -91,7 +93,48 @@ void Edges(Generator& g, int32_t ep) {
   g.Wait(ep, 32);
 }
 
-constexpr Scene kScenes[] = {{3, &Edges}, {3, &Settime}};
+// Timers that are told when the clock jumps, and who is told first (R4.9.5).
+void Jumps(Generator& g, int32_t ep) {
+  Random& r = g.random();
+  if (!g.clock() || g.threads()) return;
+  std::vector<Fd> timers;
+  for (uint32_t i = r.Between(1, 4); i > 0; --i) {
+    const int32_t clock = r.OneIn(6) ? kClockMonotonic : kClockRealtime;
+    const int32_t n = g.Made(ops::Make(Call::kTimerfdCreate, {ops::Int(clock), kONonblock}));
+    if (n < 0) return;
+    timers.push_back(g.Operand(n));
+    g.Emit(ops::Add(g.Operand(ep), timers.back(), kIn | (r.OneIn(3) ? 0 : kEt), g.Data()));
+  }
+  for (uint32_t i = r.Between(4, 12); i > 0; --i) {
+    const Fd fd = timers[r.Below(static_cast<uint32_t>(timers.size()))];
+    const uint32_t flags = r.OneIn(6) ? r.Below(4) : kTfdTimerAbstime | kTfdTimerCancelOnSet;
+    const bool absolute = (flags & kTfdTimerAbstime) != 0;
+    switch (r.Below(8)) {
+      case 0:
+      case 1:
+      case 2:
+        g.Emit(ops::Make(Call::kTimerfdSettime,
+                         {fd.bits(), flags, r.OneIn(6) ? 0 : absolute ? uint64_t{kFarAbsolute} : kFarFuture, 0, 0, 0}));
+        break;
+      case 3:
+      case 4:
+        g.Emit(ops::JumpClock());
+        break;
+      case 5:
+        g.Emit(r.OneIn(4) ? ops::Ticks(fd, 1 + r.Below(2)) : ops::Read(fd, r.OneIn(8) ? 7 : 8));
+        break;
+      case 6:
+        if (r.OneIn(4)) Expire(g, fd);
+        if (r.OneIn(4)) g.Emit(ops::Close(fd));
+        break;
+      default:
+        g.Wait(ep, 32);
+    }
+  }
+  g.Wait(ep, 32);
+}
+
+constexpr Scene kScenes[] = {{3, &Edges}, {3, &Settime}, {2, &Jumps}};
 
 }  // namespace
 

@@ -188,6 +188,7 @@ void Findings::End(bool timed_out, int status) {
 void Findings::Explain(const Suspect& suspect) const {
   TargetOptions target_options;
   target_options.allow_sysctl = options_.allow_sysctl;
+  target_options.allow_clock = options_.allow_clock;
   target_options.deadline_ms = options_.deadline_ms;
   target_options.job = options_.jobs;  // one that no worker has
   absl::StatusOr<std::unique_ptr<Target>> target = OpenTarget(options_.target, target_options);

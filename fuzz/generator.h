@@ -25,6 +25,7 @@ namespace pollux {
 struct GeneratorOptions {
   bool sleeps = true;     // rarely, waits of 1 ms that may expire
   bool watches = true;    // the quota op
+  bool clock = false;     // jumps of the clock
   bool callers32 = true;  // calls as 32-bit processes make them
   uint32_t threads = 6;   // the most threads that a trace has; 0: none has any
   bool model = false;     // a model executes: no type of file costs more time than others
@@ -60,6 +61,7 @@ class Generator {
   void Stir(int32_t ep);
   // By taste: does this creator have a flag that most have not?
   bool OddFlag() { return random_->Chance(taste_.fresh_flags); }
+  bool clock() const { return options_.clock; }
   bool threads() const { return taste_.threads > 0; }
   uint32_t most_threads() const { return options_.threads; }
 

@@ -103,6 +103,7 @@ inline Op UringWait(Fd ep, int32_t max, Memory memory = {}) {
   return Make(Call::kUringEpollWait, {ep.bits(), memory.bits(), Int(max)});
 }
 inline Op Open(Which which, uint32_t flags = 0) { return Make(Call::kOpen, {static_cast<uint64_t>(which), flags}); }
+inline Op JumpClock() { return Make(Call::kJumpClock, {}); }
 inline Op Change(Which which) { return Make(Call::kChange, {static_cast<uint64_t>(which)}); }
 inline Op NlRequest(Fd fd, Request what) { return Make(Call::kNlRequest, {fd.bits(), static_cast<uint64_t>(what)}); }
 inline Op Fdinfo(Fd ep) { return Make(Call::kFdinfo, {ep.bits()}); }

@@ -27,7 +27,7 @@ constexpr uint64_t kBound = 15000000;  // executed ops within which each must be
 
 // Draws traces until one diverges or so many ops were executed; the last one.
 std::pair<Verdict, std::vector<Op>> Hunt(Checker* checker, uint64_t limit, uint64_t kinds = 0) {
-  Generator generator({.model = true, .only = kinds});
+  Generator generator({.clock = true, .model = true, .only = kinds});
   Random random(1);
   Verdict verdict;
   std::vector<Op> ops;

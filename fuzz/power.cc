@@ -29,7 +29,7 @@ namespace pollux {
 namespace {
 
 struct Options {
-  bool named = false, json = false, allow_sysctl = false;
+  bool named = false, json = false, allow_sysctl = false, allow_clock = false;
   int judges = 0, lanes = 2;
   uint64_t seed = 1, ops = 15000000;
   std::vector<std::string> names;
@@ -50,15 +50,18 @@ struct Row {
 struct Native {
   Facts facts;
   const char* no_quota = nullptr;  // why not
+  const char* no_clock = nullptr;
 };
 
 Native LookAtNative(const Options& options) {
   Native look;
   TargetOptions target_options;
   target_options.allow_sysctl = options.allow_sysctl;
+  target_options.allow_clock = options.allow_clock;
   absl::StatusOr<std::unique_ptr<Target>> native = OpenTarget("native", target_options);
   if (!native.ok()) return look;  // the hunts will say why
   look.facts = (*native)->facts();
+  look.no_clock = (*native)->Lacks(Call::kJumpClock);
   look.no_quota = (*native)->Lacks(Call::kWatches);
   if (look.no_quota != nullptr) return look;
   Op op;
@@ -83,9 +86,11 @@ std::vector<size_t> Chosen(const Options& options) {
   const Native native = LookAtNative(options);
   const size_t all = chosen.size();
   std::erase_if(chosen, [&](size_t i) {
-    return !ShowsInJudge(bugs[i], native.facts) || (native.no_quota != nullptr && bugs[i].area == "quota");
+    return !ShowsInJudge(bugs[i], native.facts) || (native.no_quota != nullptr && bugs[i].area == "quota") ||
+           (native.no_clock != nullptr && NeedsClock(bugs[i]));
   });
   if (native.no_quota != nullptr) std::printf("not drawn: the quota's bugs (%s)\n", native.no_quota);
+  if (native.no_clock != nullptr) std::printf("not drawn: the clock's bugs (%s)\n", native.no_clock);
   std::printf("drawn from %zu of %zu that this machine can show\n\n", chosen.size(), all);
   std::fflush(stdout);
   Random random(options.seed);
@@ -104,7 +109,7 @@ Row Hunt(const Options& options, size_t bug, const std::string& folder) {
     campaign.target = "planted:" + info.name;
   }
   campaign.seconds = 0, campaign.ops = options.ops, campaign.seed = options.seed, campaign.stop_after = 1;
-  campaign.allow_sysctl = options.allow_sysctl;
+  campaign.allow_sysctl = options.allow_sysctl, campaign.allow_clock = options.allow_clock;
   campaign.artifacts = absl::StrCat(folder, "/", bug), campaign.quiet = true;
   const absl::StatusOr<Summary> summary = RunCampaign(campaign);
   Row row = {.bug = bug};
@@ -226,6 +231,7 @@ int main(int argc, char** argv) {
   app.add_flag("--named", options.named, "the named mistakes only, not the forced rules");
   app.add_flag("--json", options.json, "the last line is one object");
   app.add_flag("--allow-sysctl", options.allow_sysctl, "with --judges: the quota may lower fs.epoll.max_user_watches");
+  app.add_flag("--allow-clock", options.allow_clock, "with --judges: CLOCK_REALTIME may jump a nanosecond, and back");
   app.add_option("--judges", options.judges, "so many bugs, drawn by seed, in the judge of native");
   app.add_option("--seed", options.seed, "of campaigns and of the draw");
   app.add_option("--ops", options.ops, "executed ops after which a hunt is given up");

@@ -101,6 +101,7 @@ absl::Status ProbeTarget(const CampaignOptions& options, std::string* profile) {
   if (pid == 0) {
     TargetOptions target_options;
     target_options.allow_sysctl = options.allow_sysctl;
+    target_options.allow_clock = options.allow_clock;
     absl::StatusOr<std::unique_ptr<Target>> target = OpenTarget(options.target, target_options);
     absl::Status status = target.status();
     if (status.ok()) {

@@ -79,6 +79,7 @@ Action FuzzVerb(CLI::App* verb) {
                    "how many traces in a million may be inconclusive before the exit status is 3")
       ->capture_default_str();
   verb->add_flag("--allow-sysctl", c.allow_sysctl, "may lower fs.epoll.max_user_watches while it runs");
+  verb->add_flag("--allow-clock", c.allow_clock, "may set CLOCK_REALTIME a nanosecond ahead, and back");
   verb->add_option("--threads", c.threads, "the most threads that a trace has; 0: none has any")
       ->check(CLI::Range(0u, uint32_t{kMaxThreads}))
       ->capture_default_str();

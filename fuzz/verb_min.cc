@@ -98,6 +98,7 @@ Action MinVerb(CLI::App* verb) {
       ->capture_default_str();
   verb->add_option("--artifacts", args->artifacts, "a folder for the trace and its C program");
   verb->add_flag("--allow-sysctl", args->options.allow_sysctl, "may lower fs.epoll.max_user_watches while it runs");
+  verb->add_flag("--allow-clock", args->options.allow_clock, "may set CLOCK_REALTIME a nanosecond ahead, and back");
   verb->add_flag("--json", args->json, "the last line of stdout is the result as JSON");
   verb->footer("Example:\n  pollux min --target planted:ctl.add.exists=false long.trace > short.trace");
   return [args] { return Min(*args); };

@@ -62,6 +62,7 @@ class Worker {
         watched_(target_.get(), model_.get(), &feedback_),
         checker_(&watched_, model_.get()),
         generator_(GeneratorOptions{.sleeps = options.campaign.sleeps,
+                                    .clock = options.campaign.allow_clock || options.campaign.target != "native",
                                     .callers32 = target_->LacksCaller32() == nullptr,
                                     .threads = options.campaign.threads,
                                     .model = options.campaign.target != "native",
@@ -334,6 +335,7 @@ void RunWorker(const WorkerOptions& options, Shared* shared, WorkerBlock* block)
 
   TargetOptions target_options;
   target_options.allow_sysctl = options.campaign.allow_sysctl;
+  target_options.allow_clock = options.campaign.allow_clock;
   target_options.job = options.job;
   target_options.deadline_ms = options.campaign.deadline_ms;
   target_options.own_thread = false;

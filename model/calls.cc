@@ -448,6 +448,7 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kReap, "reap", Yields::kOption, kFdArgs},
       {Call::kOpenpty, "openpty", Yields::kTwo, kPipe2Args},
       {Call::kPtsopen, "ptsopen", Yields::kDescriptor, kReopenArgs},
+      {Call::kJumpClock, "jump_clock", Yields::kValue, {}},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;

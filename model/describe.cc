@@ -81,6 +81,8 @@ class Describer {
         t = "timerfd, " + std::to_string(s_.timerfds[f.object].ticks) + " ticks";
         if (const auto& every = s_.timerfds[f.object].interval; every[0] != 0 || every[1] != 0) t += ", periodic";
         if (s_.timerfds[f.object].expired) t += ", expired";
+        if (s_.timerfds[f.object].might_cancel) t += ", told of jumps";
+        if (s_.timerfds[f.object].jumped) t += ", the clock has jumped";
         break;
       case FileType::kUserfaultfd:
         t = s_.userfaultfds[f.object].initialized ? "userfaultfd" : "userfaultfd before its handshake";

@@ -200,6 +200,8 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Execve(op, out);
     case Call::kMemfdSecret:
       return MemfdSecret(op, out);
+    case Call::kJumpClock:
+      return JumpClock(out);
     case Call::kChange:
       return Change(op, out);
     case Call::kNlRequest:

@@ -325,7 +325,10 @@ class Model {
   uint32_t TimerfdMask(const File& file);
   void TimerfdWait(const File& file, Queues* queues);
   void TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out);
-  void TimerfdRelease(const File& file) { state_.timerfds.Free(file.object); }
+  void TimerfdRelease(const File& file);
+  void JumpClock(Outcome* out);
+  void SetCancel(Id timer, bool cancel);
+  bool Canceled(Id timer);  // and it is told once
 
   // userfaultfd.cc
   void UserfaultfdCreate(const Op& op, Outcome* out);

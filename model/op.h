@@ -116,8 +116,9 @@ enum class Call : uint8_t {
   kReap,            // reap(0 fd) = 0, status: waitid(P_PIDFD)
   kOpenpty,         // openpty(0 flags) = master, slave: of a new pseudoterminal in raw mode
   kPtsopen,         // ptsopen(0 master, 1 flags): its slave once more (TIOCGPTPEER)
+  kJumpClock,       // jump_clock(): CLOCK_REALTIME is set a nanosecond ahead, and back
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kPtsopen) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kJumpClock) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {

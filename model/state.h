@@ -207,11 +207,15 @@ struct Eventfd {
 
 struct Timerfd {
   uint64_t ticks = 0;
+  bool might_cancel = false;        // it is told of jumps of the clock: in_cancel
+  bool jumped = false;              // the clock has, and nobody was told (moffs is KTIME_MAX)
+  Hook in_cancel;
   bool expired = false;             // and not restarted since
   int64_t interval[2] = {};         // of a periodic timer: seconds, nanoseconds
   int32_t clock = kClockMonotonic;  // CLOCK_*
   List queue;
 };
+using CancelList = ListOps<Timerfd, &Timerfd::in_cancel>;
 
 struct Userfaultfd {
   bool initialized = false;  // after the handshake
@@ -525,6 +529,7 @@ struct State : Process {
   Table<Message> messages;
   Table<Plain> plains;
   Table<Inet> inets;
+  List cancel;  // timers that are told when the clock jumps (cancel_list)
   Announced mounts, domain_name;
   Table<Netlink> netlinks;
   Table<NetlinkMessage> netlink_messages;
@@ -564,6 +569,7 @@ struct State : Process {
     generation = 0, addresses = 0, in_flight = 0;
     threads.clear(), woken.clear(), sleepers = 0;
     inets.Clear(), inet_addresses = 0;
+    cancel = {};
     mounts = domain_name = {};
     netlinks.Clear(), netlink_messages.Clear(), netlink_addresses = 1;
     rings.Clear(), inotifies.Clear(), watches.Clear(), notices.Clear(), watched = 0;

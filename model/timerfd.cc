@@ -41,7 +41,6 @@ void Model::TimerfdSettime(const Op& op, Outcome* out) {
   Timerfd& timer = state_.timerfds[f.object];
   const bool armed = t[0] != 0 || t[1] != 0, periodic = t[2] != 0 || t[3] != 0;
   const bool at_once = ExpiresAtOnce(flags, t[0], t[1]);
-  // TFD_TIMER_CANCEL_ON_SET changes nothing while nobody sets the clock (R4.9.5).
   if (armed && !at_once && t[0] < ((flags & kTfdTimerAbstime) != 0 ? kFarAbsolute : kFarSeconds)) {
     return Skip("timerfd_settime: a timer that may expire", out);
   }
@@ -53,8 +52,50 @@ void Model::TimerfdSettime(const Op& op, Outcome* out) {
   if (rules_(Rule::kTimerfdSettimeClears, true, f.object)) timer.ticks = 0;
   timer.expired = false;
   timer.interval[0] = t[2], timer.interval[1] = t[3];
-  out->Value(0);
+  SetCancel(f.object, dated && (flags & kTfdTimerCancelOnSet) != 0);
+  // It is set all the same.
+  const bool canceled = armed && Canceled(f.object);
+  canceled ? out->Error(kECANCELED) : out->Value(0);
   if (rules_(Rule::kTimerfdExpires, at_once, f.object)) TimerExpires(f.object);
+}
+
+// timerfd_setup_cancel()
+void Model::SetCancel(Id timer, bool cancel) {
+  Timerfd& t = state_.timerfds[timer];
+  if (cancel == t.might_cancel) return;
+  t.might_cancel = cancel;
+  cancel ? CancelList::PushFront(state_.timerfds, state_.cancel, timer)
+         : CancelList::Remove(state_.timerfds, state_.cancel, timer);
+}
+
+// timerfd_canceled()
+bool Model::Canceled(Id timer) {
+  Timerfd& t = state_.timerfds[timer];
+  if (!rules_(Rule::kTimerfdCanceled, t.might_cancel && t.jumped, timer)) return false;
+  t.jumped = false;
+  return true;
+}
+
+// timerfd_clock_was_set(), twice: the clock goes ahead, and back.
+void Model::JumpClock(Outcome* out) {
+  for (int jump = 0; jump < 2; ++jump) {
+    Id id = state_.cancel.head;
+    for (uint32_t i = state_.cancel.size; i > 0 && id != kNil; --i) {
+      Timerfd& t = state_.timerfds[id];
+      const Id next = t.in_cancel.next;
+      if (rules_(Rule::kTimerfdJump, true, id)) {
+        t.jumped = true, ++t.ticks;
+        Notify(t.queue, kIn);
+      }
+      id = next;
+    }
+  }
+  out->Value(0);
+}
+
+void Model::TimerfdRelease(const File& file) {
+  SetCancel(file.object, false);
+  state_.timerfds.Free(file.object);
 }
 
 // timerfd_triggered(). A periodic timer stands still from here on until somebody restarts it (R4.9.2).
@@ -91,6 +132,7 @@ void Model::TimerfdTicks(const Op& op, Outcome* out) {
   }
   if (rules_(Rule::kTimerfdTicksZero, ticks == 0)) return out->Error(kEINVAL);
   Timerfd& t = state_.timerfds[f.object];
+  if (Canceled(f.object)) return out->Error(kECANCELED);
   t.ticks = ticks;
   if (rules_(Rule::kTimerfdTicksWake, true, f.object)) Notify(t.queue, kIn);
   out->Value(0);
@@ -105,6 +147,11 @@ uint32_t Model::TimerfdMask(const File& file) {
 void Model::TimerfdRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   Timerfd& t = state_.timerfds[file.object];
   if (rules_(Rule::kTimerfdReadShort, n < 8)) return out->Error(kEINVAL);
+  const bool waits = t.ticks == 0 && (file.flags & kONonblock) == 0;
+  if (!waits && Canceled(file.object)) {
+    t.ticks = 0, t.expired = false;
+    return out->Error(kECANCELED);
+  }
   if (rules_(Rule::kTimerfdEmpty, t.ticks == 0, file.object)) {
     return WouldSleep((file.flags & kONonblock) != 0, out);
   }

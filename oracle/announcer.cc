@@ -7,11 +7,16 @@
 #include <sys/mount.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
+#include <utility>
 
+#include "model/abi.h"
 #include "oracle/named_files.h"
 
 #ifndef SYS_close_range
@@ -24,18 +29,20 @@ namespace {
 constexpr int kOnlyMine = 2;  // CLOSE_RANGE_UNSHARE
 constexpr const char* kNone = "needs namespaces of its own: CAP_SYS_ADMIN";
 constexpr const char* kMountPoint = "/proc/fs";  // every Linux has it
-constexpr int kTries = 2000;                     // milliseconds, for the domain name
+constexpr const char* kClockFile = "/proc/uptime";
+constexpr int kTries = 2000;  // milliseconds, for the domain name or the clock
 
 }  // namespace
 
 // The thread that the namespaces belong to.
 struct Announcer::Holder {
-  enum Order : int { kNothing, kEnd, kMount, kTake, kGive, kName, kLook };
+  enum Order : int { kNothing, kEnd, kMount, kTake, kGive, kName, kLook, kTakeClock, kGiveClock, kJump, kLookClock };
   std::atomic<int> order{kNothing};
   std::atomic<int> answer{-1};  // -1: none yet, 0: no, 1: yes
   int tid = 0;
   int name = -1;  // the domain name's file
-  bool read_only = false, disturbed = false;
+  int clock = -1, jumps = -1;  // the file whose lock stands for the clock, and a timer that is told of its jumps
+  bool read_only = false, disturbed = false, clock_disturbed = false;
   std::thread thread;
 
   Holder() : thread([this] { Main(); }) { answer.wait(-1); }
@@ -64,6 +71,10 @@ struct Announcer::Holder {
     // Leaves the table that it was born with without ever holding what is open there.
     if (syscall(SYS_close_range, 3, ~0u, kOnlyMine) != 0) return false;
     name = open(NamedFiles::PathOf(static_cast<uint64_t>(Which::kDomainName)), O_RDONLY | O_CLOEXEC);
+    clock = open(kClockFile, O_RDONLY | O_CLOEXEC);
+    jumps = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    const itimerspec far = {{}, {kFarAbsolute, 0}};
+    timerfd_settime(jumps, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
     return unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0 &&
            mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
            mount("pollux", kMountPoint, "tmpfs", 0, nullptr) == 0;
@@ -80,10 +91,13 @@ struct Announcer::Holder {
     timeval at_once = {};
     return select(name + 1, nullptr, nullptr, &exceptional, &at_once) == 1;
   }
-  bool Take() {
+  static bool Lock(int file) {
     int tries = kTries;
-    while (name >= 0 && flock(name, LOCK_EX | LOCK_NB) != 0 && --tries > 0) usleep(1000);
-    if (name < 0 || tries == 0) return false;
+    while (file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0 && --tries > 0) usleep(1000);
+    return file >= 0 && tries > 0;
+  }
+  bool Take() {
+    if (!Lock(name)) return false;
     Changed();
     disturbed = false;
     return true;
@@ -92,6 +106,27 @@ struct Announcer::Holder {
     disturbed |= Changed();
     const bool set = syscall(SYS_setdomainname, "pollux", 6) == 0;
     Changed();
+    return set;
+  }
+  // Has the clock jumped since the last look?
+  bool Jumped() {
+    uint64_t ticks;
+    return read(jumps, &ticks, sizeof ticks) < 0 && errno == ECANCELED;
+  }
+  bool TakeClock() {
+    if (!Lock(clock)) return false;
+    Jumped();
+    clock_disturbed = false;
+    return true;
+  }
+  bool Jump() {
+    clock_disturbed |= Jumped();
+    timex ahead = {}, back = {};
+    ahead.modes = back.modes = ADJ_SETOFFSET | ADJ_NANO;
+    ahead.time.tv_usec = 1;
+    back.time.tv_sec = -1, back.time.tv_usec = 999999999;
+    const bool set = adjtimex(&ahead) >= 0 && adjtimex(&back) >= 0;
+    Jumped();
     return set;
   }
   void Main() {
@@ -119,8 +154,21 @@ struct Announcer::Holder {
           disturbed |= Changed();
           Answer(disturbed);
           break;
+        case kTakeClock:
+          Answer(TakeClock());
+          break;
+        case kGiveClock:
+          Answer(flock(clock, LOCK_UN) == 0);
+          break;
+        case kJump:
+          Answer(Jump());
+          break;
+        case kLookClock:
+          clock_disturbed |= Jumped();
+          Answer(clock_disturbed);
+          break;
         case kEnd:
-          if (name >= 0) close(name);
+          for (const int file : {name, clock, jumps}) close(file);
           return;
         default:
           break;
@@ -173,12 +221,27 @@ const char* Announcer::Change(Which which) {
   return holder_->Ask(Holder::kName) ? nullptr : kNone;
 }
 
-void Announcer::Reset() {
-  if (!name_taken_) return;
-  name_taken_ = false;
-  if (process_ == getpid()) holder_->Ask(Holder::kGive);
+const char* Announcer::WatchClock() {
+  if (!clock_allowed_ || clock_taken_) return nullptr;
+  if (const char* why = Start()) return why;
+  clock_taken_ = holder_->Ask(Holder::kTakeClock);
+  return clock_taken_ ? nullptr : "somebody else has the clock";
 }
 
-bool Announcer::Disturbed() { return name_taken_ && holder_->Ask(Holder::kLook); }
+const char* Announcer::JumpClock() {
+  if (!clock_allowed_) return "the clock is the machine's: --allow-clock";
+  if (const char* why = WatchClock()) return why;
+  return holder_->Ask(Holder::kJump) ? nullptr : "the clock cannot be set: needs CAP_SYS_TIME";
+}
+
+void Announcer::Reset() {
+  const bool mine = process_ == getpid();
+  if (std::exchange(name_taken_, false) && mine) holder_->Ask(Holder::kGive);
+  if (std::exchange(clock_taken_, false) && mine) holder_->Ask(Holder::kGiveClock);
+}
+
+bool Announcer::Disturbed() {
+  return (name_taken_ && holder_->Ask(Holder::kLook)) || (clock_taken_ && holder_->Ask(Holder::kLookClock));
+}
 
 }  // namespace pollux

@@ -1,4 +1,5 @@
-// Namespaces of one's own in which something can change that files in /proc announce: mounts, the domain name.
+// What can change while a trace runs: in namespaces of one's own what files in /proc announce, mounts and the domain
+// name; and the clock.
 //
 // They belong to a thread that waits for orders; the executing thread stays where it is, and opens the mounts of that
 // thread. Nothing is left when the process is gone. Mounts are the namespace's alone. What a change of the domain name
@@ -30,9 +31,14 @@ class Announcer {
   const char* PathOf(Which which) const;
   // Makes the change; or why there is none.
   const char* Change(Which which);
+  // CLOCK_REALTIME a nanosecond ahead, and back. It is the machine's: only where that was allowed. Then a trace has it
+  // for itself from the first timer on that is told of jumps. nullptr, or why not.
+  void AllowClock() { clock_allowed_ = true; }
+  const char* WatchClock();
+  const char* JumpClock();
   // At the end of a trace.
   void Reset();
-  // Has somebody else changed the domain name while this trace had it?
+  // Has somebody else changed the domain name, or set the clock, while this trace had it?
   bool Disturbed();
 
  private:
@@ -43,7 +49,7 @@ class Announcer {
   std::unique_ptr<Holder> holder_;
   pid_t process_ = 0;  // whose holder this is: threads do not survive fork(2)
   std::string mounts_, mountinfo_;
-  bool name_taken_ = false;
+  bool name_taken_ = false, clock_allowed_ = false, clock_taken_ = false;
 };
 
 }  // namespace pollux

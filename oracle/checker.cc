@@ -185,6 +185,8 @@ const char* NotBesideThreads(const Op& op) {
     case Call::kUringEpollWait:
     case Call::kRingSetup:
       return "no io_uring in a trace with threads";
+    case Call::kJumpClock:
+      return "the clock does not jump in a trace with threads";
     case Call::kOpenpty:
       return "no pseudoterminals in a trace with threads";
     case Call::kFork:

@@ -243,12 +243,19 @@ void Exec::Run(const Op& op, Outcome* out) {
       const char* why = announcer_.Change(static_cast<Which>(op.arg[0]));
       return why != nullptr ? Skip(why, out) : out->Value(0);
     }
+    if (op.call == Call::kJumpClock) {
+      const char* why = announcer_.JumpClock();
+      return why != nullptr ? Skip(why, out) : out->Value(0);
+    }
     if (op.call == Call::kWatches) return Skip("no quota here", out);
     return RunSpecial(op, out);
   }
   if (by_32_) [[unlikely]] {
     if (const char* why = LacksCaller32()) return Skip(why, out);
     ForCaller32(op, call_);
+  }
+  if (op.call == Call::kTimerfdSettime && (op.u32(1) & kTfdTimerCancelOnSet) != 0) [[unlikely]] {
+    if (const char* why = announcer_.WatchClock()) return Skip(why, out);
   }
   if (call_->number == kNoCall) return Skip("this architecture has no such call", out);
   if (op.call == Call::kPrlimit && call_->limit.rlim_cur > call_->limit.rlim_max) {
@@ -464,7 +471,7 @@ void Exec::FollowTimers(const Op& op, long result) {
       lost_timers_ = true;
       return;
     case Call::kTimerfdSettime: {
-      if (result < 0) return;
+      if (result < 0 && result != -ECANCELED) return;
       const timespec &value = call_->timer.it_value, &interval = call_->timer.it_interval;
       expires = ExpiresAtOnce(op.u32(1), value.tv_sec, value.tv_nsec);
       if (by_second_) timers_.Clear(), lost_timers_ = true;  // it may be one of the first process, too

@@ -168,6 +168,9 @@ class Exec {
   // tries.
   const char* LacksCaller32() const;
 
+  // jump_clock() may be executed: CLOCK_REALTIME is the machine's.
+  void AllowClock() { announcer_.AllowClock(); }
+
   // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
   void Run(const Op& op, Outcome* out);
 

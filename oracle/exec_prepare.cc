@@ -405,6 +405,7 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
     case Call::kExitChild:
     case Call::kFifo:
     case Call::kChange:
+    case Call::kJumpClock:
       return false;
     case Call::kUringEpollCtl:
       c->event.events = op.u32(4);

@@ -400,6 +400,8 @@ TEST(Exec, EveryCallOfTheLanguageExecutes) {
     EXPECT_LT(value(Call::kMemfdSecret, {kONonblock}), 0);
     EXPECT_EQ(value(Call::kNlRequest, {N(3), static_cast<uint64_t>(Request::kNothing)}), -kENOTSOCK);
     EXPECT_EQ(value(Call::kChange, {static_cast<uint64_t>(Which::kMounts)}), 0);
+    seen.insert(Call::kJumpClock);
+    EXPECT_EQ(Do(exec, Call::kJumpClock).kind, Outcome::kSkipped);  // nobody has allowed it
     seen.insert(Call::kOpenpty);
     const Outcome sides = Do(exec, Call::kOpenpty, {kONonblock});
     if (sides.kind == Outcome::kValues) {

@@ -55,6 +55,7 @@ constexpr std::string_view kIncludes = R"(
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>

@@ -71,6 +71,8 @@ class Body {
                std::to_string(op_.u32(1)) + "U));\n";
       case Call::kFifo:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", fifo(" + Int(0) + "));\n";
+      case Call::kJumpClock:
+        return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", jump_clock());\n";
       case Call::kChange:
         return "  MAKES(" + std::to_string(index_) + ", " + Want() + ", " +
                (op_.arg[0] == static_cast<uint64_t>(Which::kMounts) ? "change_mounts" : "change_domainname") + "());\n";

@@ -203,6 +203,19 @@ static long change_mounts(void) {
 static long change_domainname(void) { return result_of(setdomainname("pollux", 6)); }
 )",
      ""},
+    {"jump_clock", R"(
+/* The clock goes a nanosecond ahead, and back. Needs root. */
+static long jump_clock(void) {
+  struct timex ahead = {0}, back = {0};
+  ahead.modes = back.modes = ADJ_SETOFFSET | ADJ_NANO;
+  ahead.time.tv_usec = 1;
+  back.time.tv_sec = -1;
+  back.time.tv_usec = 999999999;
+  if (adjtimex(&ahead) < 0 || adjtimex(&back) < 0) exit(2);
+  return 0;
+}
+)",
+     ""},
     {"fifo", R"(
 /* A FIFO without a name, in a file system that is mounted nowhere, opened with O_PATH. Needs root. */
 static long fifo(int flags) {

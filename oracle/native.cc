@@ -116,6 +116,7 @@ std::vector<Op> Probes() {
       op(Call::kReap, {none}),
       op(Call::kOpenpty),
       op(Call::kPtsopen, {none}),
+      op(Call::kJumpClock),
   };
 }
 
@@ -154,6 +155,7 @@ absl::StatusOr<std::unique_ptr<NativeTarget>> NativeTarget::Open(const TargetOpt
   target->exec_ = Exec::Open(mark, &why);
   target->exec_mark_ = mark, target->job_ = options.job, target->deadline_ms_ = options.deadline_ms;
   if (target->exec_ == nullptr) return absl::UnavailableError(why);
+  if (options.allow_clock) target->exec_->AllowClock();
   target->facts_ = MeasureFacts();
   target->ProbeCalls();
   target->probed_ = ProbeOpenQuirks(target.get(), target->facts_, &target->profile_);

@@ -169,6 +169,11 @@ bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts) {
   }
 }
 
+bool NeedsClock(const PlantedInfo& bug) {
+  const Bug& b = BugOf(bug);
+  return b.mistake == nullptr && (b.rule == Rule::kTimerfdJump || b.rule == Rule::kTimerfdCanceled);
+}
+
 std::unique_ptr<Model> NewPlantedModel(const PlantedInfo& bug, const Profile& profile, const Facts& facts) {
   const Bug& b = BugOf(bug);
   if (b.mistake != nullptr) return std::make_unique<MistakenModel>(profile, facts, *b.mistake);

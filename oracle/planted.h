@@ -39,6 +39,8 @@ const PlantedInfo* FindPlanted(std::string_view name);
 Facts PlantedFacts(const PlantedInfo& bug);
 // Could it show in the judge of a target with these facts?
 bool ShowsInJudge(const PlantedInfo& bug, const Facts& facts);
+// Does it show only where the clock may jump?
+bool NeedsClock(const PlantedInfo& bug);
 
 // A model of that profile and those facts with the bug in it.
 std::unique_ptr<Model> NewPlantedModel(const PlantedInfo& bug, const Profile& profile, const Facts& facts);

@@ -54,6 +54,7 @@ struct CallMark;  // oracle/exec.h
 
 struct TargetOptions {
   bool allow_sysctl = false;  // may lower fs.epoll.max_user_watches (native)
+  bool allow_clock = false;   // may set CLOCK_REALTIME a nanosecond ahead, and back (native)
   int job = 0;                // which of several jobs on this machine: selects the quota uid (native)
   int deadline_ms = 1000;     // a call that sleeps longer is blocked (native)
   // Native runs on a thread of its own: a call that cannot be brought home is kHung, and the caller's descriptor table
