@@ -101,6 +101,9 @@ class Model {
 
   // threads.cc
   void RunThreads(const Op& op, Outcome* out);
+  void Expire(const Op& op, Outcome* out);
+  // Is the call a thread's, with a timeout? It passes at an expire() of that thread, and at no other time.
+  bool Lasts(const Op& op) const { return running_ != 0 && TimeoutOf(op) == Timeout::kFinite; }
   const char* NotInThreads(const Op& op) const;
   bool WakeThread(List& queue, Id entry, uint32_t key);
   void FallAsleep(uint8_t thread, const Op& op);
@@ -235,10 +238,10 @@ class Model {
   void Poll(const Op& op, Outcome* out);
   void Select(const Op& op, Outcome* out);
   uint32_t PollNumber(int32_t fd, uint32_t requested);
-  void PollSet(const Op& op, Memory set, bool for_ever, Outcome* out);
-  void SelectSets(const Op& op, Outcome* out);
+  void PollSet(const Op& op, Memory set, bool sleeps, Outcome* out);
+  void SelectSets(const Op& op, bool sleeps, Outcome* out);
   static uint32_t SelectKey(uint32_t sets);
-  void SetReturned(Memory set, bool ready, bool for_ever, bool interrupted, Outcome* out);
+  void SetReturned(Memory set, bool ready, bool sleeps, bool interrupted, Outcome* out);
 
   // pipe.cc
   void Pipe2(const Op& op, Outcome* out);

@@ -47,6 +47,18 @@ void Model::RunThreads(const Op& op, Outcome* out) {
   out->completions = std::move(came_back);
 }
 
+// The timer of a call that sleeps fires.
+void Model::Expire(const Op& op, Outcome* out) {
+  const uint8_t thread = static_cast<uint8_t>(op.arg[0]);
+  if (thread >= state_.threads.size() || state_.threads[thread].state != Thread::kAsleep ||
+      TimeoutOf(state_.threads[thread].op) != Timeout::kFinite)
+    return Unmodelled("the thread sleeps in no call with a timeout", out);
+  Thread& t = state_.threads[thread];
+  t.state = Thread::kWoken, t.expired = true;
+  state_.woken.push_back(thread);
+  out->Value(0);
+}
+
 // Why the op cannot be a step: it would sleep where no sleep is modelled.
 const char* Model::NotInThreads(const Op& op) const {
   if (op.process != 0) return "no second process beside threads";
@@ -171,14 +183,19 @@ void Model::Resume(uint8_t thread, Outcome* out) {
   Thread& t = state_.threads[thread];
   const Op op = t.op;
   t.again = true;
-  if (WaitsForEvents(op.call)) {
+  if (WaitsForEvents(op.call) && rules_(Rule::kWaitTimeout, t.expired && !t.places.empty(), t.file)) {
+    out->Clear(), out->kind = Outcome::kRecords;
+  } else if (WaitsForEvents(op.call)) {
     Harvest(state_.instances[state_.files[t.file].object], op.mem(1), op.num(2), out);
     const bool nothing = out->kind == Outcome::kRecords && out->records.empty();
     if (nothing && rules_(Rule::kWaitAgain, true, t.file)) out->Clear(), out->kind = Outcome::kBlocked;
-  } else if (op.call == Call::kSelect) {
-    SelectSets(op, out);
   } else if (Polls(op.call)) {
-    PollSet(op, op.call == Call::kPpoll ? op.mem(0) : Memory(), true, out);
+    const bool sleeps = !rules_(Rule::kPollTimeout, t.expired);
+    if (op.call == Call::kSelect) {
+      SelectSets(op, sleeps, out);
+    } else {
+      PollSet(op, op.call == Call::kPpoll ? op.mem(0) : Memory(), sleeps, out);
+    }
   } else {
     const File f = state_.files[t.file];
     const int64_t n = static_cast<int64_t>(op.arg[2]);
@@ -204,7 +221,8 @@ void Model::Resume(uint8_t thread, Outcome* out) {
 void Model::Finish(uint8_t thread) {
   Thread& t = state_.threads[thread];
   for (const Thread::Place& place : t.places) {
-    List* queue = QueuesOf(place.file)[place.queue];
+    List* queue = WaitsForEvents(t.op.call) ? &state_.instances[state_.files[place.file].object].waiters
+                                            : QueuesOf(place.file)[place.queue];
     if (queue != nullptr) QueueList::Remove(state_.entries, *queue, place.entry);
     state_.entries[place.entry] = WaitEntry();
     state_.entries.Free(place.entry);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "oracle/exec.h"
+#include "oracle/timeouts.h"
 
 namespace pollux {
 namespace {
@@ -207,12 +208,12 @@ Checker::Checker(Target* target, Model* model) : target_(target), model_(model) 
 }
 
 Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vector<Outcome>* outcomes) {
-  Verdict verdict = Pass(ops, options, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, outcomes);
+  Verdict verdict = Passes(ops, options, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, outcomes);
   if (verdict.value == Verdict::kDiverges && options.observe_fdinfo && (*ops)[verdict.op].call == Call::kFdinfo) {
     // The interest lists differ: where did they part?
     std::vector<Op> located(ops->begin(), ops->begin() + static_cast<std::ptrdiff_t>(verdict.op));
     std::vector<Outcome> until;
-    Verdict first = Pass(&located, options, Observe::kAlways, &until);
+    Verdict first = Passes(&located, options, Observe::kAlways, &until);
     if (first.value == Verdict::kDiverges) {
       located.resize(first.op + 1);
       *ops = std::move(located);
@@ -223,6 +224,17 @@ Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vec
   if (verdict.value == Verdict::kDiverges && options.verify_facts && !target_->FactsHold()) {
     verdict.value = Verdict::kInconclusive;
     verdict.reason = Reason::kFactChanged;
+  }
+  return verdict;
+}
+
+Verdict Checker::Passes(std::vector<Op>* ops, const CheckOptions& options, Observe observe,
+                        std::vector<Outcome>* outcomes) {
+  Verdict verdict;
+  for (const int slot_ms : kSlotsMs) {
+    slot_ms_ = slot_ms;
+    verdict = Pass(ops, options, observe, outcomes);
+    if (verdict.value != Verdict::kInconclusive || verdict.reason != Reason::kTooLate) break;
   }
   return verdict;
 }
@@ -268,9 +280,15 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
           NothingReady(op, &allowed_);
         }
       }
+      if (op.thread != 0) [[unlikely]]
+        op = Timed(*ops, i, op, slot_ms_);
       target_->Run(op, &observed_);
       ++ops_run_;
       if (!Same(allowed_, observed_)) [[unlikely]] {
+        if (TooLate(observed_)) {
+          verdict.value = Verdict::kInconclusive, verdict.op = i, verdict.reason = Reason::kTooLate;
+          return verdict;
+        }
         if (observed_.kind != Outcome::kSkipped) {
           Diverged(*ops, i, op, &verdict, outcomes);
           return verdict;

@@ -43,7 +43,7 @@ enum class Difference : uint8_t {
 };
 std::string_view DifferenceName(Difference d);
 
-enum class Reason : uint8_t { kNone, kFactChanged, kTooManyStates, kUnmodelled };
+enum class Reason : uint8_t { kNone, kFactChanged, kTooManyStates, kUnmodelled, kTooLate };
 std::string_view ReasonName(Reason r);
 
 // What kind of divergence: free of names, numbers, data and position. Minimizing keeps it.
@@ -106,6 +106,8 @@ class Checker {
 
  private:
   enum class Observe { kNever, kAtEnd, kAlways };
+  // Passes with slots of growing length, until no timeout passes before its time (timeouts.h).
+  Verdict Passes(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
   Verdict Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
   // Compares the fdinfo of every open epoll; true if one differs, which then stands in `ops` behind op `after` - 1.
   bool Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes);
@@ -121,6 +123,7 @@ class Checker {
   Model* model_;
   std::array<const char*, kCalls> lacks_ = {};
   bool threads_ = false;  // the trace has some
+  int slot_ms_ = 0;       // of timeouts
   Bindings bindings_;
   Outcome allowed_, observed_;
   Rule previous_ = Rule::kNone;     // what decided the op before: an fdinfo that differs is its doing

@@ -244,6 +244,7 @@ void Exec::Run(const Op& op, Outcome* out) {
       return why != nullptr ? Skip(why, out) : out->Value(0);
     }
     if (op.call == Call::kWatches) return Skip("no quota here", out);
+    if (op.call == Call::kExpire) return Skip("no threads here", out);
     return RunSpecial(op, out);
   }
   if (by_32_) [[unlikely]] {

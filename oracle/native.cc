@@ -198,7 +198,7 @@ void NativeTarget::Reset() {
 }
 
 void NativeTarget::Run(const Op& op, Outcome* out) {
-  if (op.thread != 0 || stepper_ != nullptr) [[unlikely]]
+  if (op.thread != 0 || stepper_ != nullptr || op.call == Call::kExpire) [[unlikely]]
     return RunThreads(op, out);
   RunHere(op, out);
 }
@@ -213,6 +213,7 @@ void NativeTarget::PartTable(const Op& op) {
 void NativeTarget::RunThreads(const Op& op, Outcome* out) {
   const char* why = op.thread == 0 ? nullptr : NoThreadMakes(op);
   if (why == nullptr) why = op.thread == 0 ? nullptr : Refused(op);
+  if (op.thread == 0 && op.call == Call::kExpire && stepper_ != nullptr) return stepper_->Expire(op, out);
   if (op.thread == 0) {
     PartTable(op);
     RunHere(op, out);

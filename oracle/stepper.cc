@@ -17,6 +17,8 @@
 #include <thread>
 #include <utility>
 
+#include "oracle/timeouts.h"
+
 namespace pollux {
 namespace {
 
@@ -39,6 +41,12 @@ bool SetPolicy(int policy, int priority) {
   sched_param param = {};
   param.sched_priority = priority;
   return sched_setscheduler(0, policy, &param) == 0;
+}
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 void Pause() {
@@ -67,6 +75,7 @@ struct Stepper::Worker {
   std::atomic<uint32_t> asked{0}, done{0};
   Task task = kNothing;
   bool sleeps = false;  // it has an op that has not returned
+  int64_t timeout = 0;  // when its op's passes, at the earliest; 0: never
   Op op;
   Outcome outcome;
   CallMark mark;
@@ -202,6 +211,7 @@ void Stepper::Run(const Op& op, Outcome* out) {
   if (worker.why != nullptr) return skip(worker.why);
   if (worker.sleeps) return skip("the thread is in a call");
   worker.op = op;
+  worker.timeout = TimeoutOf(op) == Timeout::kFinite ? Now() + TimeoutMs(op) * 1'000'000 : 0;
   mark_->Enter();
   worker.Ask(Worker::kRun);
   LetRun();
@@ -214,6 +224,8 @@ void Stepper::Run(const Op& op, Outcome* out) {
   }
   if (worker.returned()) {
     std::swap(*out, worker.outcome);
+    if (Passed()) return Gather(out);
+    worker.timeout = 0;
   } else {
     worker.sleeps = true, ++asleep_;
     out->kind = Outcome::kBlocked;
@@ -227,11 +239,49 @@ void Stepper::Collect(Outcome* out) {
   Gather(out);
 }
 
+void Stepper::Expire(const Op& op, Outcome* out) {
+  out->Clear();
+  const auto skip = [out](const char* why) { out->kind = Outcome::kSkipped, out->note = why; };
+  Worker* worker = op.arg[0] <= kMaxThreads ? workers_[op.arg[0]].get() : nullptr;
+  if (lost_ != nullptr) return skip(lost_);
+  if (worker == nullptr || !worker->sleeps || worker->timeout == 0) {
+    return skip("the thread sleeps in no call with a timeout");
+  }
+  const int64_t deadline = worker->timeout + int64_t{deadline_ms_} * 1'000'000;
+  for (int64_t left = 0; !worker->returned() && (left = deadline - Now()) > 0;) {
+    const timespec most = {left / 1'000'000'000, left % 1'000'000'000};
+    const uint32_t before = worker->asked.load(std::memory_order_relaxed) - 1;
+    syscall(SYS_futex, &worker->done, FUTEX_WAIT_PRIVATE, before, &most, nullptr, 0);
+  }
+  if (!worker->returned()) {
+    out->kind = Outcome::kHung;
+    return;
+  }
+  worker->timeout = 0;
+  LetRun();
+  Gather(out);
+}
+
+// May a timeout have passed of a call that somebody is in, or was until now?
+bool Stepper::Passed() const {
+  int64_t first = 0;
+  for (const auto& worker : workers_) {
+    if (worker == nullptr || worker->timeout == 0) continue;
+    if (first == 0 || worker->timeout < first) first = worker->timeout;
+  }
+  return first != 0 && Now() >= first;
+}
+
 void Stepper::Gather(Outcome* out) {
+  if (Passed()) {
+    out->Clear();
+    out->kind = Outcome::kSkipped, out->note = kTooLate;
+    return;
+  }
   for (uint8_t thread = 1; thread <= kMaxThreads; ++thread) {
     Worker* worker = workers_[thread].get();
     if (worker == nullptr || !worker->sleeps || !worker->returned()) continue;
-    worker->sleeps = false, --asleep_;
+    worker->sleeps = false, worker->timeout = 0, --asleep_;
     out->completions.push_back({thread, worker->op.call, std::move(worker->outcome)});
     worker->outcome = Outcome();
   }
@@ -241,6 +291,7 @@ void Stepper::Home() {
   const bool any = asleep_ > 0;
   if (any) mark_->Enter();
   for (auto& worker : workers_) {
+    if (worker != nullptr) worker->timeout = 0;
     if (worker == nullptr || !worker->sleeps) continue;
     for (int poke = 0; poke < kPokes && !worker->returned(); ++poke) {
       // Only who sleeps is interrupted: before its call the signal would be lost.

@@ -6,6 +6,9 @@
 // its next instruction each thread has returned or sleeps. Nothing is polled, and no time is in a verdict; a step costs
 // about 5 us. Needs CAP_SYS_NICE or a limit of real-time priority.
 //
+// Timeouts pass by the clock. An op by whose end one may have passed that has no expire() yet has no outcome but
+// kTooLate (timeouts.h).
+//
 // Threads share the controller's descriptor table. They are made when a trace first needs them and stay, asleep, until
 // the stepper goes. Not thread-safe: belongs to the thread that opened it.
 
@@ -36,6 +39,8 @@ class Stepper {
   void Run(const Op& op, Outcome* out);
   // After an op of the controller: lets those run whom it woke, and adds who came back.
   void Collect(Outcome* out);
+  // Waits until the timeout has passed of the call that the thread sleeps in; the thread comes back.
+  void Expire(const Op& op, Outcome* out);
   bool sleepers() const { return asleep_ > 0; }
 
   // The end of a trace: interrupts every call that sleeps, and gives the controller its scheduling back.
@@ -49,6 +54,7 @@ class Stepper {
   void Begin();
   static void LetRun();
   void Gather(Outcome* out);
+  bool Passed() const;
   bool Settle(Worker& worker);
 
   CallMark* mark_;
