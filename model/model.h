@@ -9,7 +9,7 @@
 // end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), device.cc (files that
 // never change), announce.cc (files that tell of changes), ring.cc (io_uring as a file), eventpoll.cc (notification,
 // ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
-// threads.cc: who sleeps, who is woken, in what order they run.
+// threads.cc: who sleeps, who is woken, in what order they run; orders.cc: whether that order matters.
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -49,6 +49,9 @@ class Model {
   // Would this read, write, send or recv sleep? Waits are told by Run: a blocked wait leaves the same state as
   // one with timeout 0.
   bool Blocks(const Op& op) const;
+
+  // Does it matter in which order those threads run that the op would wake? If in doubt, it does.
+  bool OrderMatters(const Op& op) const;
 
   // The state in words, one line a fact: descriptors, files, instances, ready lists with stale marks.
   std::string Describe() const;
@@ -106,6 +109,10 @@ class Model {
   bool Lasts(const Op& op) const { return running_ != 0 && TimeoutOf(op) == Timeout::kFinite; }
   const char* NotInThreads(const Op& op) const;
   bool WakeThread(List& queue, Id entry, uint32_t key);
+  uint8_t TakeWoken();
+  struct Order;
+  size_t Chosen(size_t n);
+  std::vector<uint64_t> Fingerprint() const;
   void FallAsleep(uint8_t thread, const Op& op);
   void SleepIn(uint8_t thread);
   void SleepInPolled(uint8_t thread);
@@ -656,6 +663,7 @@ class Model {
   State state_;
   Rules rules_;
   uint8_t running_ = 0;                   // the thread whose call is under way
+  Order* order_ = nullptr;                // of those who are woken, where one is tried
   mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 

@@ -29,8 +29,7 @@ void Model::RunThreads(const Op& op, Outcome* out) {
   std::vector<Completion> came_back;
   for (int step = 0; !state_.woken.empty() && step < kMostSteps; ++step) {
     Completion done;
-    done.thread = running_ = state_.woken.front();
-    state_.woken.erase(state_.woken.begin());
+    done.thread = running_ = TakeWoken();
     done.call = state_.threads[done.thread].op.call;
     Resume(done.thread, &done.outcome);
     ReleaseFiles();  // as task work of the thread that returns
@@ -45,6 +44,15 @@ void Model::RunThreads(const Op& op, Outcome* out) {
   std::sort(came_back.begin(), came_back.end(),
             [](const Completion& a, const Completion& b) { return a.thread < b.thread; });
   out->completions = std::move(came_back);
+}
+
+// Who runs next: the one who was woken first, unless orders are tried (orders.cc).
+uint8_t Model::TakeWoken() {
+  size_t at = 0;
+  if (order_ != nullptr) at = Chosen(state_.woken.size());
+  const uint8_t thread = state_.woken[at];
+  state_.woken.erase(state_.woken.begin() + static_cast<std::ptrdiff_t>(at));
+  return thread;
 }
 
 // The timer of a call that sleeps fires.

@@ -139,6 +139,27 @@ TEST(ThreadsTest, WhoseWakeCameBeforeItsTimeoutTakesTheEvent) {
             "expire(T1) = skipped    # the thread sleeps in no call with a timeout\n");
 }
 
+// Does the order matter in which those run whom the last op wakes?
+bool OrderMatters(std::string_view text) {
+  Model model(Named("linux-6.18"));
+  Bindings bindings;
+  Outcome outcome;
+  const std::vector<Op> ops = ParsedOps(text);
+  for (size_t i = 0; i + 1 < ops.size(); ++i) {
+    model.Run(bindings.Resolve(ops[i]), &outcome);
+    bindings.Bind(ops[i], outcome);
+  }
+  return model.OrderMatters(bindings.Resolve(ops.back()));
+}
+
+TEST(ThreadsTest, OrderMattersWhereTwoRunForOneEvent) {
+  const std::string four(kFour);
+  const std::string two = "T1 epoll_wait(ep, 8, -1)\nT2 epoll_wait(ep, 8, -1)\n";
+  EXPECT_FALSE(OrderMatters(four + "epoll_ctl(ep, ADD, e, IN|ET, 0)\n" + two + "write(e, u64 1)\n")) << "one is woken";
+  EXPECT_FALSE(OrderMatters("e = eventfd(0, EFD_NONBLOCK)\nT1 poll(e IN, -1)\nT2 poll(e IN, -1)\nwrite(e, u64 1)\n"));
+  EXPECT_TRUE(OrderMatters("e = eventfd(0, 0)\nT1 read(e, 8)\nT2 read(e, 8)\nwrite(e, u64 1)\n"));
+}
+
 TEST(ThreadsTest, ErrorsSayWhatWasExpected) {
   const auto error = [](std::string_view text) {
     Trace trace;

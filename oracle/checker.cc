@@ -234,7 +234,7 @@ Verdict Checker::Passes(std::vector<Op>* ops, const CheckOptions& options, Obser
   for (const int slot_ms : kSlotsMs) {
     slot_ms_ = slot_ms;
     verdict = Pass(ops, options, observe, outcomes);
-    if (verdict.value != Verdict::kInconclusive || verdict.reason != Reason::kTooLate) break;
+    if (verdict.value != Verdict::kInconclusive || verdict.reason != Reason::kDisturbed) break;
   }
   return verdict;
 }
@@ -249,6 +249,7 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
   previous_ = Rule::kNone;
   if (outcomes != nullptr) outcomes->clear();
   threads_ = std::any_of(ops->begin(), ops->end(), [](const Op& op) { return op.thread != 0; });
+  if (threads_ && !stepping_known_) stepping_ = target_->Threads().level, stepping_known_ = true;
 
   uint32_t removed = 0;
   for (size_t i = 0; i < ops->size(); ++i) {
@@ -262,9 +263,14 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
         ++removed;
         continue;
       }
-      model_->Run(op, &allowed_);
-      if (allowed_.kind == Outcome::kSkipped) [[unlikely]]
-        why = allowed_.note;
+      if (threads_ && stepping_ == Stepping::kAnyOrder && model_->OrderMatters(op)) [[unlikely]] {
+        why = "the order of threads is not known without real-time priority";
+        unexpected_.push_back(i);
+      } else {
+        model_->Run(op, &allowed_);
+        if (allowed_.kind == Outcome::kSkipped) [[unlikely]]
+          why = allowed_.note;
+      }
     }
     if (why == nullptr) [[likely]] {
       if (options.never_block && op.thread == 0 && IsWait(op.call) && SleepsLong(op, allowed_)) [[unlikely]] {
@@ -285,8 +291,8 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
       target_->Run(op, &observed_);
       ++ops_run_;
       if (!Same(allowed_, observed_)) [[unlikely]] {
-        if (TooLate(observed_)) {
-          verdict.value = Verdict::kInconclusive, verdict.op = i, verdict.reason = Reason::kTooLate;
+        if (TooLate(observed_) || (threads_ && target_->Disturbed())) {
+          verdict.value = Verdict::kInconclusive, verdict.op = i, verdict.reason = Reason::kDisturbed;
           return verdict;
         }
         if (observed_.kind != Outcome::kSkipped) {
@@ -325,6 +331,10 @@ bool Checker::Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std
     if (Agrees(allowed_, observed_)) {
       if (allowed_.among != nullptr) FromSet(allowed_.among);
       continue;
+    }
+    if (threads_ && target_->Disturbed()) {
+      verdict->value = Verdict::kInconclusive, verdict->op = after, verdict->reason = Reason::kDisturbed;
+      return true;
     }
     const Op resolved = op;
     op.arg[0] = Spelled(std::span(*ops).first(after), bindings_, number).bits();

@@ -338,8 +338,8 @@ std::string_view ReasonName(Reason r) {
       return "too-many-states";
     case Reason::kUnmodelled:
       return "unmodelled";
-    case Reason::kTooLate:
-      return "too-late";
+    case Reason::kDisturbed:
+      return "disturbed";
   }
   return "?";
 }

@@ -274,6 +274,8 @@ void Exec::Run(const Op& op, Outcome* out) {
   long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
   if (ptys && !blocked && !died && ptys_.CutShort(op, result, by_second_)) [[unlikely]]
     result += WriteRest(op, result, &blocked, &died);
+  if (result == -EACCES && op.call == Call::kReopen && geteuid() != 0) [[unlikely]]
+    return Skip("files without a name are root's to open anew", out);
   if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
     if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
   }

@@ -203,6 +203,19 @@ void NativeTarget::Run(const Op& op, Outcome* out) {
   RunHere(op, out);
 }
 
+// Why there is none, or nullptr.
+const char* NativeTarget::OpenStepper() {
+  if (stepper_ == nullptr && no_stepper_ == nullptr) {
+    stepper_ = Stepper::Open(exec_mark_, job_, deadline_ms_, &no_stepper_);
+  }
+  return no_stepper_;
+}
+
+Stepping NativeTarget::Threads() {
+  if (const char* why = OpenStepper()) return {Stepping::kNot, why};
+  return stepper_->stepping();
+}
+
 // Threads share the descriptor table as long as nobody makes a copy of it.
 void NativeTarget::PartTable(const Op& op) {
   constexpr int kLargeTable = 4096;  // one that Exec::Reset copies to make it small again
@@ -216,14 +229,12 @@ void NativeTarget::RunThreads(const Op& op, Outcome* out) {
   if (op.thread == 0 && op.call == Call::kExpire && stepper_ != nullptr) return stepper_->Expire(op, out);
   if (op.thread == 0) {
     PartTable(op);
+    if (stepper_ != nullptr) stepper_->Expect();
     RunHere(op, out);
     if (stepper_ != nullptr) stepper_->Collect(out);
     return;
   }
-  if (why == nullptr && stepper_ == nullptr) {
-    if (no_stepper_ == nullptr) stepper_ = Stepper::Open(exec_mark_, job_, deadline_ms_, &no_stepper_);
-    why = no_stepper_;
-  }
+  if (why == nullptr) why = OpenStepper();
   if (why != nullptr) {
     out->Clear(), out->kind = Outcome::kSkipped, out->note = why;
     return;

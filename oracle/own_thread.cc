@@ -10,7 +10,7 @@
 namespace pollux {
 namespace {
 
-enum Request : int { kNone, kReset, kRun, kFactsHold, kQuit };
+enum Request : int { kNone, kReset, kRun, kThreads, kDisturbed, kFactsHold, kQuit };
 
 }  // namespace
 
@@ -23,6 +23,7 @@ struct OwnThread::Thread {
   bool answer = false;
   Op op;
   Outcome outcome;
+  Stepping stepping;
   absl::Status status;
   std::unique_ptr<Target> target;  // opened, used and destroyed on the thread
 
@@ -36,7 +37,8 @@ struct OwnThread::Thread {
         lock.unlock();
         if (todo == kReset) target->Reset();
         if (todo == kRun) target->Run(op, &outcome);
-        const bool hold = todo != kFactsHold || target->FactsHold();
+        if (todo == kThreads) stepping = target->Threads();
+        const bool hold = todo == kDisturbed ? target->Disturbed() : todo != kFactsHold || target->FactsHold();
         if (todo == kQuit) target.reset();
         lock.lock();
         answer = hold;
@@ -111,6 +113,13 @@ void OwnThread::Reset() {
   if (thread_ == nullptr && !Start().ok()) return;
   Ask(kReset);
 }
+
+Stepping OwnThread::Threads() {
+  if (thread_ != nullptr && Ask(kThreads)) return thread_->stepping;
+  return {Stepping::kNot, "threads: the target hangs"};
+}
+
+bool OwnThread::Disturbed() { return thread_ != nullptr && Ask(kDisturbed) && thread_->answer; }
 
 void OwnThread::Run(const Op& op, Outcome* out) {
   if (thread_ != nullptr) {

@@ -35,8 +35,10 @@ class OwnThread : public Target {
   std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
   const char* LacksCaller32() const override { return lacks_caller32_; }
+  Stepping Threads() override;
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
+  bool Disturbed() override;
   bool FactsHold() override;
 
  private:

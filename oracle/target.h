@@ -17,6 +17,20 @@
 
 namespace pollux {
 
+// How a target steps threads, as a self-test has found.
+struct Stepping {
+  enum Level : uint8_t {
+    kNot,       // they are left out
+    kInOrder,   // those who are woken run in the order in which they were
+    kAnyOrder,  // in an order that nobody knows
+  };
+  Level level = kNot;
+  std::string_view how;  // or why not
+};
+
+// "stepped by real-time priorities"; "left out: ..."
+std::string SteppingText(const Stepping& stepping);
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -32,10 +46,14 @@ class Target {
   // Why it makes no calls as 32-bit processes do; nullptr if it does.
   virtual const char* LacksCaller32() const { return nullptr; }
 
+  virtual Stepping Threads() { return {Stepping::kInOrder, "by the model"}; }
+
   // Back to the start of a trace.
   virtual void Reset() = 0;
   // Executes one op; *out gets exactly one observed outcome.
   virtual void Run(const Op& op, Outcome* out) = 0;
+  // Since Reset: may a thread have run in the middle of another one's call? A divergence then says nothing.
+  virtual bool Disturbed() { return false; }
   // Measures the facts again (after a divergence); false if they changed since start-up.
   virtual bool FactsHold() { return true; }
 };

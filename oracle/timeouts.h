@@ -16,14 +16,14 @@
 
 namespace pollux {
 
-inline constexpr int kSlotsMs[] = {2, 16, 128};  // one after the other
+inline constexpr int kSlotsMs[] = {2, 16, 128, 128, 128, 128};  // one after the other
 inline constexpr int kExportSlotMs = 100;        // of a program that runs once
 inline constexpr int kNeverMs = 3'600'000;
 
 // `op` is ops[at], with literal operands: what is to be executed in its place.
 Op Timed(std::span<const Op> ops, size_t at, const Op& op, int slot_ms);
 
-// The note of an outcome (kSkipped) that says nothing about the op.
+// The note of an outcome (kSkipped) that says nothing about the op, but that the trace has to run anew.
 inline constexpr char kTooLate[] = "a timeout passed before its time";
 bool TooLate(const Outcome& outcome);
 
