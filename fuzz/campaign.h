@@ -53,6 +53,7 @@ struct TypeRules {
 
 struct Summary {
   std::string target, profile;
+  std::string stepping;  // how threads are stepped, or why not; empty: the campaign has none
   double seconds = 0;
   uint64_t traces = 0, ops = 0;
   std::vector<Finding> findings;  // reproduced

@@ -123,7 +123,6 @@ TEST(Campaign, EndsAtTheFirstFindingIfAsked) {
   CampaignOptions o = Quick(folder, "planted:harvest.oneshot=false");
   o.ops = 10000000;
   o.stop_after = 1;
-  o.threads = 0;  // whose wake-ups take ops that others do without
   const absl::StatusOr<Summary> s = RunCampaign(o);
   ASSERT_TRUE(s.ok()) << s.status();
   ASSERT_EQ(s->findings.size(), 1u);

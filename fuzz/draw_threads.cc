@@ -21,34 +21,41 @@ int32_t Create(Generator& g, uint32_t) {
 
 void Nothing(Generator&, const Shadow::File&) {}
 
-// A wait for ever on the instance.
-Op ForEver(Generator& g, int32_t ep) {
+// A wait on the instance, for ever or until its timeout is made to pass.
+Op Long(Generator& g, int32_t ep) {
   Random& r = g.random();
   const int32_t max = r.OneIn(3) ? 1 : 8;
   const Memory memory = r.OneIn(12) ? Memory(Memory::kFault, r.Below(2)) : Memory();
-  constexpr Memory kNull = Memory::kNull;
+  const bool finite = r.OneIn(3);
+  const int32_t ms = finite ? kFarMs : -1;
+  const Memory time = finite ? Memory() : Memory(Memory::kNull);
+  const int32_t seconds = finite ? kFarMs / 1000 : 0;
+  const auto in = static_cast<uint16_t>(r.OneIn(3) ? kIn | kOut : kIn);
   switch (r.Below(8)) {
     case 0:
-      return ops::Pwait(g.Operand(ep), max, -1, memory, r.OneIn(2) ? kNull : Memory(), 8);
+      return ops::Pwait(g.Operand(ep), max, ms, memory, r.OneIn(2) ? Memory(Memory::kNull) : Memory(), 8);
     case 1:
-      return ops::Pwait2(g.Operand(ep), max, memory, kNull, 0, 0, kNull, 8);
+      return ops::Pwait2(g.Operand(ep), max, memory, time, seconds, 0, Memory::kNull, 8);
     case 2:
-      return ops::Poll({{g.Operand(ep), static_cast<uint16_t>(r.OneIn(3) ? kIn | kOut : kIn)}}, -1);
+      if (r.OneIn(3)) return ops::Ppoll({{g.Operand(ep), in}}, {}, time, seconds);
+      return ops::Poll({{g.Operand(ep), in}}, ms);
     case 3:
-      return ep < 64 ? ops::Select({{g.Operand(ep), uint16_t{1}}}, {}, kNull) : ops::Wait(g.Operand(ep), max, -1);
+      if (ep < 64) return ops::Select({{g.Operand(ep), uint16_t{1}}}, {}, time, seconds);
+      [[fallthrough]];
     default:
-      return ops::Wait(g.Operand(ep), max, -1, memory);
+      return ops::Wait(g.Operand(ep), max, ms, memory);
   }
 }
 
 // Threads that wait on one instance.
 void Sleepers(Generator& g, int32_t ep) {
-  for (uint32_t i = 1 + static_cast<uint32_t>(g.random().Skewed(3)); i > 0; --i) g.ByThread(ForEver(g, ep));
+  for (uint32_t i = 1 + static_cast<uint32_t>(g.random().Skewed(3)); i > 0; --i) g.ByThread(Long(g, ep));
 }
 
 // What may end, or not end, their sleep.
 void Stir(Generator& g, int32_t ep) {
   Random& r = g.random();
+  if (r.OneIn(4)) g.Expire();
   const Shadow::Item* item = g.shadow().ItemOf(g.shadow().At(ep), &r);
   const int32_t n = item != nullptr ? item->number : -1;
   switch (r.Below(8)) {
@@ -162,9 +169,11 @@ void InFiles(Generator& g, int32_t ep) {
       const int32_t a = g.SomeFile(), b = g.SomeFile();
       if (a < 0 || b < 0) return;
       const auto events = [&](int32_t n) { return static_cast<uint16_t>(g.Events(g.shadow().KindAt(n))); };
-      g.ByThread(ops::Poll(
-          {{g.Operand(a), events(a)}, {g.Operand(ep), static_cast<uint16_t>(kIn)}, {g.Operand(b), events(b)}}, -1));
+      g.ByThread(
+          ops::Poll({{g.Operand(a), events(a)}, {g.Operand(ep), static_cast<uint16_t>(kIn)}, {g.Operand(b), events(b)}},
+                    r.OneIn(3) ? kFarMs : -1));
       if (r.OneIn(3)) g.Emit(ops::Close(g.Operand(a)));
+      if (r.OneIn(3)) g.Expire();
     }
   }
   g.Stir(ep);

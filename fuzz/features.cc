@@ -6,8 +6,8 @@
 namespace pollux {
 namespace {
 
-// Bits 0 to 95: the calls. Creating an instance and epoll_ctl itself are no features: without them nothing is left.
-constexpr size_t kHabits = 96;
+// Bits 0 to 111: the calls. Creating an instance and epoll_ctl itself are no features: without them nothing is left.
+constexpr size_t kHabits = 112;
 static_assert(kCalls <= kHabits);
 Features Bit(size_t bit) { return Features(1) << bit; }
 Features Of(Call call) {

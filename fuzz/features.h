@@ -14,7 +14,7 @@
 
 namespace pollux {
 
-using Features = std::bitset<128>;
+using Features = std::bitset<192>;
 
 Features FeaturesOf(const std::vector<Op>& ops);
 // One of the set, by lot; none if it is empty.

@@ -137,7 +137,7 @@ void Generator::Draw(Random* random, std::vector<Op>* ops) {
   shadow_.Reset();
   random_ = random, ops_ = ops, start_ = 0;
   NewTaste(false);
-  asleep_ = 0;
+  asleep_ = timed_ = 0;
   const uint32_t length = 20 + random->Below(60) + static_cast<uint32_t>(random->Skewed(6));
   // A small world first: what follows is about it.
   for (uint32_t i = 1 + random->Below(std::min(taste_.instances, 3u)); i > 0; --i) CreateEpoll();
@@ -153,7 +153,7 @@ void Generator::Extend(Random* random, std::vector<Op>* ops, uint32_t n) {
   shadow_.Replay(*ops);
   random_ = random, ops_ = ops, start_ = ops->size();
   NewTaste(std::any_of(ops->begin(), ops->end(), [](const Op& op) { return op.thread != 0; }));
-  asleep_ = 0;
+  asleep_ = timed_ = 0;
   next_data_ = 1 + random->Below(64);
   const size_t length = std::min(ops->size() + n, kMaxTrace);
   while (ops->size() < length) Step();
@@ -186,16 +186,30 @@ void Generator::GiveToThread(Op* op) {
   if ((asleep_ >> thread & 1) != 0) return;
   op->thread = static_cast<uint8_t>(thread);
   if (!wait || random_->OneIn(2)) return;
-  op->arg[3] = ops::Int(-1);
-  asleep_ |= 1u << thread;
+  op->arg[3] = ops::Int(random_->OneIn(4) ? kFarMs : -1);
+  MaySleep(*op);
+}
+
+void Generator::MaySleep(const Op& op) {
+  asleep_ |= 1u << op.thread;
+  if (TimeoutOf(op) == Timeout::kFinite) timed_ |= 1u << op.thread;
+}
+
+void Generator::Expire() {
+  // It costs a native target two milliseconds, which are some hundred ops.
+  if (timed_ == 0 || (!options_.model && !random_->OneIn(6))) return;
+  uint32_t thread = 1;
+  while ((timed_ >> thread & 1) == 0 || (random_->OneIn(2) && timed_ >> (thread + 1) != 0)) ++thread;
+  timed_ &= ~(1u << thread), asleep_ &= ~(1u << thread);
+  Emit(ops::Expire(thread));
 }
 
 void Generator::ByThread(Op op) {
   if (taste_.threads == 0) return;
   uint32_t thread = 1 + random_->Below(taste_.threads);
   for (uint32_t i = 0; i < taste_.threads && (asleep_ >> thread & 1) != 0; ++i) thread = thread % taste_.threads + 1;
-  asleep_ |= 1u << thread;
   op.thread = static_cast<uint8_t>(thread);
+  MaySleep(op);
   if (ops_->size() >= kMaxTrace) return;
   ops_->push_back(op);
   shadow_.Apply(op);
@@ -209,7 +223,7 @@ void Generator::Stir(int32_t ep) {
     ReadyItem();
   }
   // Who knows whom that has woken.
-  if (random_->OneIn(2)) asleep_ = 0;
+  if (random_->OneIn(2)) asleep_ = timed_ = 0;
 }
 
 int32_t Generator::NumberOf(FileKind kind) {

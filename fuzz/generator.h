@@ -32,6 +32,8 @@ struct GeneratorOptions {
   uint64_t only = 0;      // bit k: files of kind k are created (FileKind); 0: all kinds
 };
 
+// A timeout that passes only where it is said to.
+inline constexpr int32_t kFarMs = 3'600'000;
 // Longest trace that generator and mutator make.
 inline constexpr size_t kMaxTrace = 2000;
 
@@ -51,6 +53,8 @@ class Generator {
   void Emit(const Op& op);
   // Emits what sleeps, by a thread that should be free.
   void ByThread(Op op);
+  // Lets a timeout pass, if a thread may sleep with one.
+  void Expire();
   // Emits a creator: the new number, or -1.
   int32_t Made(const Op& op);
   int32_t Create(FileKind kind);
@@ -92,6 +96,7 @@ class Generator {
   bool Allowed(FileKind kind) const { return (kinds_ >> static_cast<int>(kind) & 1) != 0; }
   void Step();
   void GiveToThread(Op* op);
+  void MaySleep(const Op& op);
   void Idiom(uint32_t which);
   uint32_t Usual(FileKind kind);
   uint32_t OddEvents();
@@ -168,6 +173,7 @@ class Generator {
   std::vector<Op>* ops_ = nullptr;
   uint64_t next_data_ = 1;
   uint32_t asleep_ = 0;  // bit n: thread Tn may sleep
+  uint32_t timed_ = 0;   // with a timeout
   size_t start_ = 0;
 };
 

@@ -53,6 +53,7 @@ Minimal Minimizer::Run(const std::vector<Op>& ops, const Kind& kind) {
     again = RemoveChunks();
     again |= RemoveSingles();
     again |= Simplify();
+    again |= MergeThreads();
     if (!again) again = RemovePairs();
   }
   result_.complete = Affordable();
@@ -123,6 +124,19 @@ bool Minimizer::RemoveSingles() {
     }
   }
   return removed;
+}
+
+bool Minimizer::MergeThreads() {
+  bool merged = false;
+  for (bool again = true; again;) {
+    again = false;
+    for (std::vector<Op>& trial : FewerThreads(result_.ops)) {
+      if (!Try(std::move(trial))) continue;
+      merged = again = true;
+      break;
+    }
+  }
+  return merged;
 }
 
 bool Minimizer::RemovePairs() {

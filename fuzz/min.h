@@ -52,6 +52,7 @@ class Minimizer {
   bool RemoveChunks();
   bool RemoveSingles();
   bool RemovePairs();
+  bool MergeThreads();
   bool Simplify();
   void UseNames();
   void FindWhatMatters();

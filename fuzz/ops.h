@@ -49,13 +49,15 @@ inline Op Poll(std::initializer_list<std::pair<Fd, uint16_t>> set, int32_t timeo
   for (const auto& [fd, events] : set) op.set_poll(op.npoll++, fd, events);
   return op;
 }
-inline Op Select(std::initializer_list<std::pair<Fd, uint16_t>> set, Memory memory = {}, Memory time = {}) {
-  Op op = Make(Call::kSelect, {memory.bits(), time.bits()});
+inline Op Select(std::initializer_list<std::pair<Fd, uint16_t>> set, Memory memory = {}, Memory time = {},
+                 int32_t sec = 0) {
+  Op op = Make(Call::kSelect, {memory.bits(), time.bits(), Int(sec)});
   for (const auto& [fd, sets] : set) op.set_poll(op.npoll++, fd, sets);
   return op;
 }
-inline Op Ppoll(std::initializer_list<std::pair<Fd, uint16_t>> set, Memory memory = {}, Memory time = {}) {
-  Op op = Make(Call::kPpoll, {memory.bits(), time.bits(), 0, 0, Memory(Memory::kNull).bits(), 8});
+inline Op Ppoll(std::initializer_list<std::pair<Fd, uint16_t>> set, Memory memory = {}, Memory time = {},
+                int32_t sec = 0) {
+  Op op = Make(Call::kPpoll, {memory.bits(), time.bits(), Int(sec), 0, Memory(Memory::kNull).bits(), 8});
   for (const auto& [fd, events] : set) op.set_poll(op.npoll++, fd, events);
   return op;
 }
@@ -164,6 +166,7 @@ inline Op MqReceive(Fd fd, uint64_t n, Memory memory = {}) {
 }
 inline Op Ticks(Fd fd, uint64_t ticks) { return Make(Call::kTimerfdTicks, {fd.bits(), ticks}); }
 inline Op Prlimit(uint64_t n) { return Make(Call::kPrlimit, {n}); }
+inline Op Expire(uint32_t thread) { return Make(Call::kExpire, {thread}); }
 inline Op Watches(uint64_t n) { return Make(Call::kWatches, {n}); }
 
 }  // namespace pollux::ops

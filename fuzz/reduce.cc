@@ -339,8 +339,24 @@ std::vector<std::vector<Op>> Without(const std::vector<Op>& ops, const Bindings&
   return trials;
 }
 
+std::vector<std::vector<Op>> FewerThreads(const std::vector<Op>& ops) {
+  std::vector<Trial> trials;
+  for (uint8_t thread = kMaxThreads; thread > 0; --thread) {
+    if (std::none_of(ops.begin(), ops.end(), [thread](const Op& op) { return op.thread == thread; })) continue;
+    for (uint8_t other = 0; other < thread; ++other) {
+      Trial trial = ops;
+      for (Op& op : trial) {
+        if (op.thread == thread) op.thread = other;
+        if (op.call == Call::kExpire && op.arg[0] == thread && other != 0) op.arg[0] = other;
+      }
+      trials.push_back(std::move(trial));
+    }
+  }
+  return trials;
+}
+
 std::vector<std::vector<Op>> Reductions(const std::vector<Op>& ops, const Bindings& numbers) {
-  std::vector<Trial> all;
+  std::vector<Trial> all = FewerThreads(ops);
   for (size_t at = 0; at + 1 < ops.size(); ++at) {
     for (Trial& trial : Without(ops, numbers, at)) all.push_back(std::move(trial));
   }

@@ -27,6 +27,10 @@ void MarkUsers(const std::vector<Op>& ops, std::vector<bool>* drop);
 // Marks op `at` and every op whose outputs it uses, and so on.
 void MarkNeeded(const std::vector<Op>& ops, size_t at, std::vector<bool>* needed);
 
+// The trace with one thread less, or with one of a smaller number: what it did is done by the controller, or by
+// another.
+std::vector<std::vector<Op>> FewerThreads(const std::vector<Op>& ops);
+
 // Every one-step reduction of a trace whose last op is the one that matters. A trace is 1-minimal if none of them
 // keeps the kind.
 std::vector<std::vector<Op>> Reductions(const std::vector<Op>& ops, const Bindings& numbers);

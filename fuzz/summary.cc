@@ -16,6 +16,7 @@ std::string ToJson(const Summary& s) {
   }
   nlohmann::ordered_json json = {{"target", s.target},
                                  {"profile", s.profile},
+                                 {"stepping", s.stepping},
                                  {"seconds", s.seconds},
                                  {"traces", s.traces},
                                  {"ops", s.ops},
@@ -57,10 +58,12 @@ std::string ToText(const Summary& s) {
   for (const auto& [reason, n] : s.inconclusive) absl::StrAppend(&text, "inconclusive: ", n, " ", reason, "\n");
   for (const auto& [reason, n] : s.skipped) absl::StrAppend(&text, "skipped: ", n, " ", reason, "\n");
   for (const TypeRules& t : s.type_rules) {
+    if (t.total == 0) continue;  // what it is about stands in the rules of others
     absl::StrAppend(&text, t.type, ": ", t.hit, " of ", t.total, " rules");
     for (const std::string& id : t.missed) absl::StrAppend(&text, id == t.missed.front() ? "; not " : ", ", id);
     absl::StrAppend(&text, "\n");
   }
+  if (!s.stepping.empty()) absl::StrAppend(&text, "threads: ", s.stepping, "\n");
   if (s.worker_deaths > 0) absl::StrAppend(&text, "workers that died: ", s.worker_deaths, "\n");
   if (s.findings.empty() && s.unreproducible.empty()) absl::StrAppend(&text, "no divergence\n");
   if (s.interrupted) absl::StrAppend(&text, "interrupted\n");

@@ -90,10 +90,10 @@ class SharedMapping {
 struct Probe {
   bool done = false;
   int code = 0;
-  char message[512] = {}, profile[128] = {};
+  char message[512] = {}, profile[128] = {}, stepping[128] = {};
 };
 
-absl::Status ProbeTarget(const CampaignOptions& options, std::string* profile) {
+absl::Status ProbeTarget(const CampaignOptions& options, std::string* profile, std::string* stepping) {
   SharedMapping<Probe> probe(sizeof(Probe));
   if (probe.get() == nullptr) return absl::UnavailableError("cannot map shared memory");
   const pid_t pid = fork();
@@ -108,6 +108,10 @@ absl::Status ProbeTarget(const CampaignOptions& options, std::string* profile) {
       absl::StatusOr<std::unique_ptr<Model>> model = OpenModel(options, **target);
       status = model.status();
       if (status.ok()) std::snprintf(probe->profile, sizeof probe->profile, "%s", (*model)->profile().name.c_str());
+      if (status.ok() && options.threads > 0) {
+        const std::string how = SteppingText((*target)->Threads());
+        std::snprintf(probe->stepping, sizeof probe->stepping, "%s", how.c_str());
+      }
     }
     probe->code = static_cast<int>(status.code());
     std::snprintf(probe->message, sizeof probe->message, "%.*s", static_cast<int>(status.message().size()),
@@ -120,7 +124,7 @@ absl::Status ProbeTarget(const CampaignOptions& options, std::string* profile) {
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (!probe->done) return absl::UnavailableError(absl::StrCat("target ", options.target, " dies when it is opened"));
-  *profile = probe->profile;
+  *profile = probe->profile, *stepping = probe->stepping;
   return absl::Status(static_cast<absl::StatusCode>(probe->code), probe->message);
 }
 
@@ -141,13 +145,14 @@ struct Job {
 
 class Supervisor {
  public:
-  Supervisor(const CampaignOptions& options, std::string profile, std::string corpus)
+  Supervisor(const CampaignOptions& options, std::string profile, std::string stepping, std::string corpus)
       : options_(options),
         corpus_(std::move(corpus)),
         shared_(sizeof(Shared) + sizeof(WorkerBlock) * static_cast<size_t>(options.jobs + kSpares)),
         findings_(options) {
     summary_.target = options.target;
     summary_.profile = std::move(profile);
+    summary_.stepping = std::move(stepping);
     if (options_.seed == 0) options_.seed = std::random_device{}() | uint64_t{std::random_device{}()} << 32;
   }
 
@@ -412,8 +417,8 @@ class Supervisor {
 }  // namespace
 
 absl::StatusOr<Summary> RunCampaign(const CampaignOptions& options) {
-  std::string profile;
-  const absl::Status status = ProbeTarget(options, &profile);
+  std::string profile, stepping;
+  const absl::Status status = ProbeTarget(options, &profile, &stepping);
   if (!status.ok()) return status;
   std::optional<TemporaryFolder> temporary;
   std::string folder = options.corpus;
@@ -424,7 +429,7 @@ absl::StatusOr<Summary> RunCampaign(const CampaignOptions& options) {
   }
   const absl::Status usable = Corpus(folder).Prepare();
   if (!usable.ok()) return usable;
-  return Supervisor(options, profile, folder).Run();
+  return Supervisor(options, profile, stepping, folder).Run();
 }
 
 int ExitStatus(const Summary& summary, const CampaignOptions& options) {

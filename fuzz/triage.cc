@@ -48,7 +48,7 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
     ++d.reproduced;
   }
   target->Reset();  // a trace may leave the process without descriptors
-  diagnosis.reason = target->Disturbed();
+  diagnosis.reason = target->Doubt();
   if (d.reproduced == 0) d.verdict.op = ops.size() - 1;
   if (!diagnosis.reproduced()) return diagnosis;
 

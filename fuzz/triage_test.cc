@@ -42,8 +42,8 @@ class Flaky : public ModelTarget {
     reset = false;
     ModelTarget::Run(op, out);
   }
-  Reason Disturbed() override { return disturbed; }
-  Reason disturbed = Reason::kNone;
+  Reason Doubt() override { return doubt; }
+  Reason doubt = Reason::kNone;
   bool reset = false;  // no op since Reset
 
  private:
@@ -114,7 +114,7 @@ TEST(Triage, WhatNeverHappensAgainIsKeptApart) {
 TEST(Triage, ChangedFactsDecideNothing) {
   const Kind kind = KindOf(Rule::kEventfdWriteWakes, false);
   Flaky target(Rule::kEventfdWriteWakes, false, 1);
-  target.disturbed = Reason::kFactChanged;
+  target.doubt = Reason::kFactChanged;
   Model model(Named("linux-6.18"));
   const Diagnosis d = Triage(&target, &model, ParsedOps(kTrace), kind);
   EXPECT_FALSE(d.reproduced());

@@ -48,6 +48,9 @@ nlohmann::ordered_json DescribeNative(bool people) {
     json["lacks"]["i386"] = why;
     if (people) std::printf("%-24s   without 32-bit callers: %s\n", "", why);
   }
+  const std::string stepping = SteppingText((*native)->Threads());
+  json["threads"] = stepping;
+  if (people) std::printf("%-24s   threads are %s\n", "", stepping.c_str());
   const auto facts = PrintFacts((*native)->facts()), defaults = PrintFacts(Facts());
   for (size_t i = 0; i < facts.size(); ++i) {
     json["facts"][facts[i].first] = facts[i].second;

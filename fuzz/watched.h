@@ -21,12 +21,14 @@ class Watched : public Target {
   const Profile& profile() const override { return target_->profile(); }
   const Facts& facts() const override { return target_->facts(); }
   const char* Lacks(Call call) const override { return target_->Lacks(call); }
+  Stepping Threads() override { return target_->Threads(); }
   void Reset() override { target_->Reset(); }
   void Run(const Op& op, Outcome* out) override {
     feedback_->Op(op, *model_);
     target_->Run(op, out);
   }
-  Reason Disturbed() override { return target_->Disturbed(); }
+  bool Disturbed() override { return target_->Disturbed(); }
+  Reason Doubt() override { return target_->Doubt(); }
 
  private:
   Target* target_;

@@ -346,6 +346,11 @@ constexpr ArgSpec kRaiseArgs[] = {kSignalArg};
 constexpr ArgSpec kSigqueueArgs[] = {kSignalArg, Int("value")};
 constexpr ArgSpec kPidfdOpenArgs[] = {Descriptor(), Flags(kPidfdWords)};
 
+constexpr Word kThreadWords[] = {{"T1", 1},   {"T2", 2},   {"T3", 3},   {"T4", 4},   {"T5", 5},   {"T6", 6},
+                                 {"T7", 7},   {"T8", 8},   {"T9", 9},   {"T10", 10}, {"T11", 11}, {"T12", 12},
+                                 {"T13", 13}, {"T14", 14}, {"T15", 15}, {"T16", 16}};
+constexpr ArgSpec kExpireArgs[] = {Number(ArgKind::kChoice, "thread", 1, kThreadWords)};
+
 constexpr ArgSpec kSetflArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFileFlagWords));
 constexpr ArgSpec kSetfdArg = Optional(Number(ArgKind::kFlags, "arg", 0, kFdFlagWords));
 
@@ -449,6 +454,7 @@ constexpr std::array<CallSpec, kCalls> Table() {
       {Call::kOpenpty, "openpty", Yields::kTwo, kPipe2Args},
       {Call::kPtsopen, "ptsopen", Yields::kDescriptor, kReopenArgs},
       {Call::kJumpClock, "jump_clock", Yields::kValue, {}},
+      {Call::kExpire, "expire", Yields::kValue, kExpireArgs},
   }};
   for (CallSpec& spec : table) {
     const bool one = spec.yields == Yields::kDescriptor || spec.yields == Yields::kPassed;
@@ -498,18 +504,13 @@ bool CopiesDescriptor(const Op& op) {
 }
 
 const char* NoThreadMakes(const Op& op) {
-  const char* const passes = "a thread's timeout is 0 or none";
   switch (op.call) {
     case Call::kEpollWait:
     case Call::kEpollPwait:
-      return op.num(3) > 0 ? passes : nullptr;
     case Call::kEpollPwait2:
-      return op.mem(3).kind() != Memory::kNull && (op.arg[4] | op.arg[5]) != 0 ? passes : nullptr;
     case Call::kPoll:
-      return op.num(0) > 0 ? passes : nullptr;
     case Call::kPpoll:
     case Call::kSelect:
-      return op.mem(1).kind() != Memory::kNull && (op.arg[2] | op.arg[3]) != 0 ? passes : nullptr;
     case Call::kEpollCtl:
     case Call::kClose:
     case Call::kDup:
@@ -525,6 +526,52 @@ const char* NoThreadMakes(const Op& op) {
       return nullptr;
     default:
       return "no thread makes this call";
+  }
+}
+
+namespace {
+
+// Where a call has its time: two slots behind a pointer.
+size_t TimeSlot(Call call) {
+  return call == Call::kEpollPwait2 ? 3 : call == Call::kPpoll || call == Call::kSelect ? 1 : kMaxArgs;
+}
+
+Timeout OfMs(int32_t ms) { return ms < 0 ? Timeout::kForEver : ms == 0 ? Timeout::kNone : Timeout::kFinite; }
+
+}  // namespace
+
+Timeout TimeoutOf(const Op& op) {
+  if (op.call == Call::kEpollWait || op.call == Call::kEpollPwait) return OfMs(op.num(3));
+  if (op.call == Call::kPoll) return OfMs(op.num(0));
+  const size_t slot = TimeSlot(op.call);
+  if (slot == kMaxArgs) return Timeout::kNone;
+  if (op.mem(slot).kind() == Memory::kNull) return Timeout::kForEver;
+  if (!op.mem(slot).readable()) return Timeout::kNone;
+  const int64_t sec = static_cast<int64_t>(op.arg[slot + 1]), part = static_cast<int64_t>(op.arg[slot + 2]);
+  if (sec < 0 || part < 0 || (op.call != Call::kSelect && part > 999'999'999)) return Timeout::kNone;
+  return (sec | part) == 0 ? Timeout::kNone : Timeout::kFinite;
+}
+
+int64_t TimeoutMs(const Op& op) {
+  if (op.call == Call::kEpollWait || op.call == Call::kEpollPwait) return op.num(3);
+  if (op.call == Call::kPoll) return op.num(0);
+  const size_t slot = TimeSlot(op.call);
+  constexpr int64_t kMost = int64_t{1} << 50;
+  const int64_t sec = static_cast<int64_t>(op.arg[slot + 1]), part = static_cast<int64_t>(op.arg[slot + 2]);
+  const int64_t parts = op.call == Call::kSelect ? 1'000 : 1'000'000;
+  return std::min(sec, kMost) * 1'000 + part / parts + (part % parts != 0 ? 1 : 0);
+}
+
+void SetTimeoutMs(Op* op, int32_t ms) {
+  const uint64_t n = static_cast<uint64_t>(ms);
+  if (op->call == Call::kEpollWait || op->call == Call::kEpollPwait) {
+    op->arg[3] = n;
+  } else if (op->call == Call::kPoll) {
+    op->arg[0] = n;
+  } else {
+    const size_t slot = TimeSlot(op->call);
+    op->arg[slot + 1] = n / 1'000;
+    op->arg[slot + 2] = n % 1'000 * (op->call == Call::kSelect ? 1'000 : 1'000'000);
   }
 }
 

@@ -147,6 +147,8 @@ void Model::Dispatch(const Op& op, Outcome* out) {
       return Openpty(op, out);
     case Call::kPtsopen:
       return Ptsopen(op, out);
+    case Call::kExpire:
+      return Expire(op, out);
     case Call::kMqSend:
     case Call::kMqReceive:
     case Call::kMqGetattr:

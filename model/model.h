@@ -9,7 +9,7 @@
 // end of splice), kcmp.cc, NAME.cc for each type of file, inet.cc (what TCP and UDP share), device.cc (files that
 // never change), announce.cc (files that tell of changes), ring.cc (io_uring as a file), eventpoll.cc (notification,
 // ready list), ctl.cc, wait.cc, nesting.cc (loops and paths), describe.cc (state in words).
-// threads.cc: who sleeps, who is woken, in what order they run.
+// threads.cc: who sleeps, who is woken, in what order they run; orders.cc: whether that order matters.
 
 #ifndef POLLUX_MODEL_MODEL_H_
 #define POLLUX_MODEL_MODEL_H_
@@ -49,6 +49,9 @@ class Model {
   // Would this read, write, send or recv sleep? Waits are told by Run: a blocked wait leaves the same state as
   // one with timeout 0.
   bool Blocks(const Op& op) const;
+
+  // Does it matter in which order those threads run that the op would wake? If in doubt, it does.
+  bool OrderMatters(const Op& op) const;
 
   // The state in words, one line a fact: descriptors, files, instances, ready lists with stale marks.
   std::string Describe() const;
@@ -101,8 +104,15 @@ class Model {
 
   // threads.cc
   void RunThreads(const Op& op, Outcome* out);
+  void Expire(const Op& op, Outcome* out);
+  // Is the call a thread's, with a timeout? It passes at an expire() of that thread, and at no other time.
+  bool Lasts(const Op& op) const { return running_ != 0 && TimeoutOf(op) == Timeout::kFinite; }
   const char* NotInThreads(const Op& op) const;
   bool WakeThread(List& queue, Id entry, uint32_t key);
+  uint8_t TakeWoken();
+  struct Order;
+  size_t Chosen(size_t n);
+  std::vector<uint64_t> Fingerprint() const;
   void FallAsleep(uint8_t thread, const Op& op);
   void SleepIn(uint8_t thread);
   void SleepInPolled(uint8_t thread);
@@ -235,10 +245,10 @@ class Model {
   void Poll(const Op& op, Outcome* out);
   void Select(const Op& op, Outcome* out);
   uint32_t PollNumber(int32_t fd, uint32_t requested);
-  void PollSet(const Op& op, Memory set, bool for_ever, Outcome* out);
-  void SelectSets(const Op& op, Outcome* out);
+  void PollSet(const Op& op, Memory set, bool sleeps, Outcome* out);
+  void SelectSets(const Op& op, bool sleeps, Outcome* out);
   static uint32_t SelectKey(uint32_t sets);
-  void SetReturned(Memory set, bool ready, bool for_ever, bool interrupted, Outcome* out);
+  void SetReturned(Memory set, bool ready, bool sleeps, bool interrupted, Outcome* out);
 
   // pipe.cc
   void Pipe2(const Op& op, Outcome* out);
@@ -658,6 +668,7 @@ class Model {
   State state_;
   Rules rules_;
   uint8_t running_ = 0;                   // the thread whose call is under way
+  Order* order_ = nullptr;                // of those who are woken, where one is tried
   mutable std::unique_ptr<Model> probe_;  // of Sleeps(); kept for its memory
 };
 

@@ -17,8 +17,8 @@ void Model::MqOpen(const Op& op, Outcome* out) {
   const uint32_t flags = op.u32(0);
   const int32_t most = op.num(1), longest = op.num(2);
   if (LowestFree(0) < 0) return out->Error(kEMFILE);
-  if (rules_(Rule::kMqAttributes, most <= 0 || longest <= 0)) return out->Error(kEINVAL);
   if (state_.mqueues.size() > kMostQueues) return Unmodelled("mq_open: more queues than everybody may have", out);
+  if (rules_(Rule::kMqAttributes, most <= 0 || longest <= 0)) return out->Error(kEINVAL);
   const Id id = state_.mqueues.New();
   state_.mqueues[id].most = most, state_.mqueues[id].longest = longest;
   const Id inode = NewInode(FileType::kMqueue, id);

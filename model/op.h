@@ -117,8 +117,9 @@ enum class Call : uint8_t {
   kOpenpty,         // openpty(0 flags) = master, slave: of a new pseudoterminal in raw mode
   kPtsopen,         // ptsopen(0 master, 1 flags): its slave once more (TIOCGPTPEER)
   kJumpClock,       // jump_clock(): CLOCK_REALTIME is set a nanosecond ahead, and back
+  kExpire,          // expire(0 thread): the timeout of the call that the thread sleeps in passes, and it returns
 };
-inline constexpr size_t kCalls = static_cast<size_t>(Call::kJumpClock) + 1;
+inline constexpr size_t kCalls = static_cast<size_t>(Call::kExpire) + 1;
 
 // A descriptor operand: a literal number, or output `out` of the op at index `op` of the same trace.
 class Fd {
@@ -313,9 +314,16 @@ const ArgSpec& SlotSpec(const Op& op, size_t slot);
 // Does the op return one more number of the description that its first operand names?
 bool CopiesDescriptor(const Op& op);
 
-// Why no thread makes this op; nullptr if one may. Threads make calls that sleep, and calls that wake others at once;
-// no call with a timeout that passes.
+// Why no thread makes this op; nullptr if one may. Threads make calls that sleep, and calls that wake others at once.
 const char* NoThreadMakes(const Op& op);
+
+// How long a wait, or a call that Polls, sleeps at most: not at all, a time, or for ever. A timeout that is refused is
+// kNone, as that of any other call.
+enum class Timeout : uint8_t { kNone, kFinite, kForEver };
+Timeout TimeoutOf(const Op& op);
+// The milliseconds of a finite one, rounded up; and another number of them (at most INT32_MAX) in its place.
+int64_t TimeoutMs(const Op& op);
+void SetTimeoutMs(Op* op, int32_t ms);
 
 // Makes the op one that the text can say: slots in the range of their kind, unused ones zero, and zero what an
 // unreadable pointer points to. (Links between ops: Canonicalize of trace.h.)

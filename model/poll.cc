@@ -41,8 +41,8 @@ uint32_t Model::PollNumber(int32_t fd, uint32_t requested) {
 }
 
 // The way back of a call that has polled a set: it sleeps, or stores what it found.
-void Model::SetReturned(Memory set, bool ready, bool for_ever, bool interrupted, Outcome* out) {
-  if (!ready && !interrupted && rules_(Rule::kPollBlocks, for_ever)) {
+void Model::SetReturned(Memory set, bool ready, bool sleeps, bool interrupted, Outcome* out) {
+  if (!ready && !interrupted && rules_(Rule::kPollBlocks, sleeps)) {
     out->Clear(), out->kind = Outcome::kBlocked;
   } else if (rules_(Rule::kPollStoreFault, set.kind() == Memory::kReadonly && !out->records.empty())) {
     out->Error(kEFAULT);
@@ -63,11 +63,11 @@ void Model::Poll(const Op& op, Outcome* out) {
   }
   if (rules_(Rule::kPollTooMany, op.npoll > state_.nofile)) return out->Error(kEINVAL);
   if (rules_(Rule::kPollFault, !InRange(set) || Copyable(set, false) < 1)) return out->Error(kEFAULT);
-  PollSet(op, set, for_ever, out);
+  PollSet(op, set, for_ever || Lasts(op), out);
 }
 
 // do_poll(): one round over the set, which names numbers anew each time.
-void Model::PollSet(const Op& op, Memory set, bool for_ever, Outcome* out) {
+void Model::PollSet(const Op& op, Memory set, bool sleeps, Outcome* out) {
   out->Clear();
   out->kind = Outcome::kRecords;
   bool ready = false;
@@ -84,7 +84,7 @@ void Model::PollSet(const Op& op, Memory set, bool for_ever, Outcome* out) {
   }
   // do_poll(): signals are looked at before the time is, so that a mere look is interrupted, too.
   const bool signal = op.call == Call::kPpoll && LetsThrough(op, 4);
-  SetReturned(set, ready, for_ever, rules_(Rule::kPollInterrupted, signal && !ready), out);
+  SetReturned(set, ready, sleeps, rules_(Rule::kPollInterrupted, signal && !ready), out);
 }
 
 // core_sys_select() and do_select(): numbers are asked in ascending order, each once.
@@ -105,7 +105,7 @@ void Model::Select(const Op& op, Outcome* out) {
     if ((asked.all >> fd & 1) != 0 && rules_(Rule::kSelectBad, FileAt(fd) == kNil, static_cast<uint32_t>(fd)))
       return out->Error(kEBADF);
   }
-  SelectSets(op, out);
+  SelectSets(op, for_ever || Lasts(op), out);
 }
 
 // What a select that asks of these sets listens to, wait_key_set().
@@ -117,7 +117,7 @@ uint32_t Model::SelectKey(uint32_t sets) {
 }
 
 // do_select(): one round over the sets.
-void Model::SelectSets(const Op& op, Outcome* out) {
+void Model::SelectSets(const Op& op, bool sleeps, Outcome* out) {
   const Asked asked(op);
   uint32_t found[64] = {};
   bool ready = false;
@@ -137,7 +137,7 @@ void Model::SelectSets(const Op& op, Outcome* out) {
     const int32_t fd = op.poll_fd(i).number();
     out->records.push_back({fd < 0 || fd >= 64 ? 0 : found[fd] & op.poll_events(i)});
   }
-  SetReturned(asked.any ? op.mem(0) : Memory(), ready, op.mem(1).kind() == Memory::kNull, false, out);
+  SetReturned(asked.any ? op.mem(0) : Memory(), ready, sleeps, false, out);
 }
 
 }  // namespace pollux

@@ -474,6 +474,7 @@ struct Thread {
   };
   State state = kIdle;
   bool again = false;           // it has slept in this call
+  bool expired = false;         // its timeout has passed
   Rule woken_by = Rule::kNone;  // the rule that last woke it
   Op op;
   Id file = kNil;    // what a call on one file was made on, whatever its number means now

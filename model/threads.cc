@@ -29,8 +29,7 @@ void Model::RunThreads(const Op& op, Outcome* out) {
   std::vector<Completion> came_back;
   for (int step = 0; !state_.woken.empty() && step < kMostSteps; ++step) {
     Completion done;
-    done.thread = running_ = state_.woken.front();
-    state_.woken.erase(state_.woken.begin());
+    done.thread = running_ = TakeWoken();
     done.call = state_.threads[done.thread].op.call;
     Resume(done.thread, &done.outcome);
     ReleaseFiles();  // as task work of the thread that returns
@@ -45,6 +44,27 @@ void Model::RunThreads(const Op& op, Outcome* out) {
   std::sort(came_back.begin(), came_back.end(),
             [](const Completion& a, const Completion& b) { return a.thread < b.thread; });
   out->completions = std::move(came_back);
+}
+
+// Who runs next: the one who was woken first, unless orders are tried (orders.cc).
+uint8_t Model::TakeWoken() {
+  size_t at = 0;
+  if (order_ != nullptr) at = Chosen(state_.woken.size());
+  const uint8_t thread = state_.woken[at];
+  state_.woken.erase(state_.woken.begin() + static_cast<std::ptrdiff_t>(at));
+  return thread;
+}
+
+// The timer of a call that sleeps fires.
+void Model::Expire(const Op& op, Outcome* out) {
+  const uint8_t thread = static_cast<uint8_t>(op.arg[0]);
+  if (thread >= state_.threads.size() || state_.threads[thread].state != Thread::kAsleep ||
+      TimeoutOf(state_.threads[thread].op) != Timeout::kFinite)
+    return Unmodelled("the thread sleeps in no call with a timeout", out);
+  Thread& t = state_.threads[thread];
+  t.state = Thread::kWoken, t.expired = true;
+  state_.woken.push_back(thread);
+  out->Value(0);
 }
 
 // Why the op cannot be a step: it would sleep where no sleep is modelled.
@@ -171,14 +191,19 @@ void Model::Resume(uint8_t thread, Outcome* out) {
   Thread& t = state_.threads[thread];
   const Op op = t.op;
   t.again = true;
-  if (WaitsForEvents(op.call)) {
+  if (WaitsForEvents(op.call) && rules_(Rule::kWaitTimeout, t.expired && !t.places.empty(), t.file)) {
+    out->Clear(), out->kind = Outcome::kRecords;
+  } else if (WaitsForEvents(op.call)) {
     Harvest(state_.instances[state_.files[t.file].object], op.mem(1), op.num(2), out);
     const bool nothing = out->kind == Outcome::kRecords && out->records.empty();
     if (nothing && rules_(Rule::kWaitAgain, true, t.file)) out->Clear(), out->kind = Outcome::kBlocked;
-  } else if (op.call == Call::kSelect) {
-    SelectSets(op, out);
   } else if (Polls(op.call)) {
-    PollSet(op, op.call == Call::kPpoll ? op.mem(0) : Memory(), true, out);
+    const bool sleeps = !rules_(Rule::kPollTimeout, t.expired);
+    if (op.call == Call::kSelect) {
+      SelectSets(op, sleeps, out);
+    } else {
+      PollSet(op, op.call == Call::kPpoll ? op.mem(0) : Memory(), sleeps, out);
+    }
   } else {
     const File f = state_.files[t.file];
     const int64_t n = static_cast<int64_t>(op.arg[2]);
@@ -204,7 +229,8 @@ void Model::Resume(uint8_t thread, Outcome* out) {
 void Model::Finish(uint8_t thread) {
   Thread& t = state_.threads[thread];
   for (const Thread::Place& place : t.places) {
-    List* queue = QueuesOf(place.file)[place.queue];
+    List* queue = WaitsForEvents(t.op.call) ? &state_.instances[state_.files[place.file].object].waiters
+                                            : QueuesOf(place.file)[place.queue];
     if (queue != nullptr) QueueList::Remove(state_.entries, *queue, place.entry);
     state_.entries[place.entry] = WaitEntry();
     state_.entries.Free(place.entry);

@@ -112,6 +112,54 @@ TEST(ThreadsTest, WhoSleepsForAMomentHasNotBlocked) {
             "T2 write(w, 5000) = 5000\n  T1 read = 4096\n");
 }
 
+TEST(ThreadsTest, ATimeoutPassesWhereItIsSaidTo) {
+  // T4 is gone from the queue; T3 is the newest sleeper.
+  EXPECT_EQ(Four("IN|ET", "write(e, u64 1)\nT4 epoll_wait(ep, 8, 1)\nexpire(T4)\nwrite(e, u64 1)\nexpire(T4)\n"),
+            "write(e, u64 1) = 8\n  T4 epoll_wait = [IN 0x1]\n"
+            "T4 epoll_wait(ep, 8, 1) = blocked\n"
+            "expire(T4) = 0\n  T4 epoll_wait = []\n"
+            "write(e, u64 1) = 8\n  T3 epoll_wait = [IN 0x1]\n"
+            "expire(T4) = skipped    # the thread sleeps in no call with a timeout\n");
+}
+
+TEST(ThreadsTest, EveryCallThatWaitsHasATimeout) {
+  EXPECT_EQ(
+      Annotated("ep = epoll_create1(0)\nT1 epoll_pwait(ep, 8, 9, NULL, 8)\nT2 epoll_pwait2(ep, 8, {3600, 0}, NULL, 8)\n"
+                "T3 select(ep R, {0, 1})\nT4 ppoll(ep IN, {0, 1}, NULL, 8)\nT5 epoll_pwait2(ep, 8, {-1, 0}, NULL, 8)\n"
+                "expire(T2)\nexpire(T3)\nexpire(T1)\nexpire(T4)\n",
+                5),
+      "T5 epoll_pwait2(ep, 8, {-1, 0}, NULL, 8) = -EINVAL\n"
+      "expire(T2) = 0\n  T2 epoll_pwait2 = []\nexpire(T3) = 0\n  T3 select = [0]\n"
+      "expire(T1) = 0\n  T1 epoll_pwait = []\nexpire(T4) = 0\n  T4 ppoll = [0]\n");
+}
+
+TEST(ThreadsTest, WhoseWakeCameBeforeItsTimeoutTakesTheEvent) {
+  EXPECT_EQ(Annotated("e = eventfd(0, EFD_NONBLOCK)\nT1 poll(e IN, 5)\nwrite(e, u64 1)\nexpire(T1)\n", 2),
+            "write(e, u64 1) = 8\n  T1 poll = [IN]\n"
+            "expire(T1) = skipped    # the thread sleeps in no call with a timeout\n");
+}
+
+// Does the order matter in which those run whom the last op wakes?
+bool OrderMatters(std::string_view text) {
+  Model model(Named("linux-6.18"));
+  Bindings bindings;
+  Outcome outcome;
+  const std::vector<Op> ops = ParsedOps(text);
+  for (size_t i = 0; i + 1 < ops.size(); ++i) {
+    model.Run(bindings.Resolve(ops[i]), &outcome);
+    bindings.Bind(ops[i], outcome);
+  }
+  return model.OrderMatters(bindings.Resolve(ops.back()));
+}
+
+TEST(ThreadsTest, OrderMattersWhereTwoRunForOneEvent) {
+  const std::string four(kFour);
+  const std::string two = "T1 epoll_wait(ep, 8, -1)\nT2 epoll_wait(ep, 8, -1)\n";
+  EXPECT_FALSE(OrderMatters(four + "epoll_ctl(ep, ADD, e, IN|ET, 0)\n" + two + "write(e, u64 1)\n")) << "one is woken";
+  EXPECT_FALSE(OrderMatters("e = eventfd(0, EFD_NONBLOCK)\nT1 poll(e IN, -1)\nT2 poll(e IN, -1)\nwrite(e, u64 1)\n"));
+  EXPECT_TRUE(OrderMatters("e = eventfd(0, 0)\nT1 read(e, 8)\nT2 read(e, 8)\nwrite(e, u64 1)\n"));
+}
+
 TEST(ThreadsTest, ErrorsSayWhatWasExpected) {
   const auto error = [](std::string_view text) {
     Trace trace;

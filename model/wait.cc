@@ -9,7 +9,8 @@ void Model::EpollWaits(const Op& op, Outcome* out) {
   const int32_t epfd = op.num(0);
   const Memory memory = op.mem(1);
   const int32_t max = op.num(2);
-  if (op.call == Call::kEpollWait) return Wait(epfd, memory, max, {.for_ever = op.num(3) < 0}, out);
+  const bool lasts = Lasts(op);
+  if (op.call == Call::kEpollWait) return Wait(epfd, memory, max, {.for_ever = op.num(3) < 0 || lasts}, out);
 
   const bool two = op.call == Call::kEpollPwait2;
   Patience patience = {.for_ever = !two && op.num(3) < 0, .sleeps = !two && op.num(3) != 0};
@@ -21,6 +22,7 @@ void Model::EpollWaits(const Op& op, Outcome* out) {
     patience.sleeps = patience.for_ever || op.arg[4] != 0 || op.arg[5] != 0;
   }
   if (!SigmaskGiven(op, mask_slot, out)) return;
+  patience.for_ever |= lasts;
   patience.interruptible = LetsThrough(op, mask_slot);
   Wait(epfd, memory, max, patience, out);
 }

@@ -42,7 +42,7 @@ struct Announcer::Holder {
   int tid = 0;
   int name = -1;  // the domain name's file
   int clock = -1, jumps = -1;  // the file whose lock stands for the clock, and a timer that is told of its jumps
-  bool read_only = false, disturbed = false, clock_disturbed = false;
+  bool read_only = false, disturbed = false, jumping = false, clock_disturbed = false;
   std::thread thread;
 
   Holder() : thread([this] { Main(); }) { answer.wait(-1); }
@@ -91,13 +91,13 @@ struct Announcer::Holder {
     timeval at_once = {};
     return select(name + 1, nullptr, nullptr, &exceptional, &at_once) == 1;
   }
-  static bool Lock(int file) {
+  static bool Lock(int file, int how) {
     int tries = kTries;
-    while (file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0 && --tries > 0) usleep(1000);
+    while (file >= 0 && flock(file, how | LOCK_NB) != 0 && --tries > 0) usleep(1000);
     return file >= 0 && tries > 0;
   }
   bool Take() {
-    if (!Lock(name)) return false;
+    if (!Lock(name, LOCK_EX)) return false;
     Changed();
     disturbed = false;
     return true;
@@ -114,7 +114,7 @@ struct Announcer::Holder {
     return read(jumps, &ticks, sizeof ticks) < 0 && errno == ECANCELED;
   }
   bool TakeClock() {
-    if (!Lock(clock)) return false;
+    if (!Lock(clock, jumping ? LOCK_EX : LOCK_SH)) return false;
     Jumped();
     clock_disturbed = false;
     return true;
@@ -222,8 +222,8 @@ const char* Announcer::Change(Which which) {
 }
 
 const char* Announcer::WatchClock() {
-  if (!clock_allowed_ || clock_taken_) return nullptr;
-  if (const char* why = Start()) return why;
+  if (clock_taken_ || Start() != nullptr) return nullptr;
+  holder_->jumping = clock_allowed_;
   clock_taken_ = holder_->Ask(Holder::kTakeClock);
   return clock_taken_ ? nullptr : "somebody else has the clock";
 }
@@ -231,6 +231,7 @@ const char* Announcer::WatchClock() {
 const char* Announcer::JumpClock() {
   if (!clock_allowed_) return "the clock is the machine's: --allow-clock";
   if (const char* why = WatchClock()) return why;
+  if (!clock_taken_) return kNone;
   return holder_->Ask(Holder::kJump) ? nullptr : "the clock cannot be set: needs CAP_SYS_TIME";
 }
 

@@ -31,8 +31,8 @@ class Announcer {
   const char* PathOf(Which which) const;
   // Makes the change; or why there is none.
   const char* Change(Which which);
-  // CLOCK_REALTIME a nanosecond ahead, and back. It is the machine's: only where that was allowed. Then a trace has it
-  // for itself from the first timer on that is told of jumps. nullptr, or why not.
+  // CLOCK_REALTIME a nanosecond ahead, and back. It is the machine's: only where that was allowed. From the first timer
+  // on that is told of jumps, no other process makes it jump while a trace runs. nullptr, or why not.
   void AllowClock() { clock_allowed_ = true; }
   const char* WatchClock();
   const char* JumpClock();

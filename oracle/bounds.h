@@ -22,6 +22,7 @@ constexpr bool SecondMay(Call call) {
     case Call::kOpen:
     case Call::kPrlimit:
     case Call::kWatches:
+    case Call::kExpire:
     case Call::kSocket:
     case Call::kBind:
     case Call::kConnect:

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "oracle/exec.h"
+#include "oracle/timeouts.h"
 
 namespace pollux {
 namespace {
@@ -209,12 +210,12 @@ Checker::Checker(Target* target, Model* model) : target_(target), model_(model) 
 }
 
 Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vector<Outcome>* outcomes) {
-  Verdict verdict = Pass(ops, options, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, outcomes);
+  Verdict verdict = Passes(ops, options, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, outcomes);
   if (verdict.value == Verdict::kDiverges && options.observe_fdinfo && (*ops)[verdict.op].call == Call::kFdinfo) {
     // The interest lists differ: where did they part?
     std::vector<Op> located(ops->begin(), ops->begin() + static_cast<std::ptrdiff_t>(verdict.op));
     std::vector<Outcome> until;
-    Verdict first = Pass(&located, options, Observe::kAlways, &until);
+    Verdict first = Passes(&located, options, Observe::kAlways, &until);
     if (first.value == Verdict::kDiverges) {
       located.resize(first.op + 1);
       *ops = std::move(located);
@@ -223,8 +224,19 @@ Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vec
     }
   }
   if (verdict.value == Verdict::kDiverges && options.verify_facts) {
-    verdict.reason = target_->Disturbed();
+    verdict.reason = target_->Doubt();
     if (verdict.reason != Reason::kNone) verdict.value = Verdict::kInconclusive;
+  }
+  return verdict;
+}
+
+Verdict Checker::Passes(std::vector<Op>* ops, const CheckOptions& options, Observe observe,
+                        std::vector<Outcome>* outcomes) {
+  Verdict verdict;
+  for (const int slot_ms : kSlotsMs) {
+    slot_ms_ = slot_ms;
+    verdict = Pass(ops, options, observe, outcomes);
+    if (verdict.value != Verdict::kInconclusive || verdict.reason != Reason::kDisturbed) break;
   }
   return verdict;
 }
@@ -239,6 +251,7 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
   previous_ = Rule::kNone;
   if (outcomes != nullptr) outcomes->clear();
   threads_ = std::any_of(ops->begin(), ops->end(), [](const Op& op) { return op.thread != 0; });
+  if (threads_ && !stepping_known_) stepping_ = target_->Threads().level, stepping_known_ = true;
 
   uint32_t removed = 0;
   for (size_t i = 0; i < ops->size(); ++i) {
@@ -252,9 +265,14 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
         ++removed;
         continue;
       }
-      model_->Run(op, &allowed_);
-      if (allowed_.kind == Outcome::kSkipped) [[unlikely]]
-        why = allowed_.note;
+      if (threads_ && stepping_ == Stepping::kAnyOrder && model_->OrderMatters(op)) [[unlikely]] {
+        why = "the order of threads is not known without real-time priority";
+        unexpected_.push_back(i);
+      } else {
+        model_->Run(op, &allowed_);
+        if (allowed_.kind == Outcome::kSkipped) [[unlikely]]
+          why = allowed_.note;
+      }
     }
     if (why == nullptr) [[likely]] {
       if (options.never_block && op.thread == 0 && IsWait(op.call) && SleepsLong(op, allowed_)) [[unlikely]] {
@@ -270,9 +288,15 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
           NothingReady(op, &allowed_);
         }
       }
+      if (op.thread != 0) [[unlikely]]
+        op = Timed(*ops, i, op, slot_ms_);
       target_->Run(op, &observed_);
       ++ops_run_;
       if (!Same(allowed_, observed_)) [[unlikely]] {
+        if (TooLate(observed_) || (threads_ && target_->Disturbed())) {
+          verdict.value = Verdict::kInconclusive, verdict.op = i, verdict.reason = Reason::kDisturbed;
+          return verdict;
+        }
         if (observed_.kind != Outcome::kSkipped) {
           Diverged(*ops, i, op, &verdict, outcomes);
           return verdict;
@@ -309,6 +333,10 @@ bool Checker::Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std
     if (Agrees(allowed_, observed_)) {
       if (allowed_.among != nullptr) FromSet(allowed_.among);
       continue;
+    }
+    if (threads_ && target_->Disturbed()) {
+      verdict->value = Verdict::kInconclusive, verdict->op = after, verdict->reason = Reason::kDisturbed;
+      return true;
     }
     const Op resolved = op;
     op.arg[0] = Spelled(std::span(*ops).first(after), bindings_, number).bits();

@@ -105,6 +105,8 @@ class Checker {
 
  private:
   enum class Observe { kNever, kAtEnd, kAlways };
+  // Passes, with slots of growing length, until nothing disturbs one that diverges (timeouts.h).
+  Verdict Passes(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
   Verdict Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
   // Compares the fdinfo of every open epoll; true if one differs, which then stands in `ops` behind op `after` - 1.
   bool Observed(std::vector<Op>* ops, size_t after, Verdict* verdict, std::vector<Outcome>* outcomes);
@@ -120,10 +122,13 @@ class Checker {
   Model* model_;
   std::array<const char*, kCalls> lacks_ = {};
   bool threads_ = false;  // the trace has some
+  int slot_ms_ = 0;       // of timeouts
+  bool stepping_known_ = false;
+  Stepping::Level stepping_ = Stepping::kNot;
   Bindings bindings_;
   Outcome allowed_, observed_;
   Rule previous_ = Rule::kNone;     // what decided the op before: an fdinfo that differs is its doing
-  std::vector<size_t> unexpected_;  // ops of this trace that the target refused on its own
+  std::vector<size_t> unexpected_;  // ops of this trace that were left out though nothing in them says so
   std::vector<std::pair<uint8_t, int32_t>> instances_;
   Tally skips_, sets_;
   uint64_t ops_run_ = 0, skipped_ = 0, by_set_ = 0, diverged_ = 0;

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "model/test_util.h"
 #include "oracle/model_target.h"
+#include "oracle/timeouts.h"
 
 namespace pollux {
 namespace {
@@ -201,7 +203,7 @@ TEST_F(CheckerTest, AnOpThatTheTargetDeclinesHasNoEffectOnTheModelEither) {
 class Shifting : public ModelTarget {
  public:
   Shifting() : ModelTarget("shifting", Named("linux-6.18")) { model().rules().Force(Rule::kPipeHup, false); }
-  Reason Disturbed() override { return Reason::kFactChanged; }
+  Reason Doubt() override { return Reason::kFactChanged; }
 };
 
 TEST_F(CheckerTest, ADivergenceUnderChangedFactsIsInconclusive) {
@@ -240,6 +242,47 @@ TEST_F(CheckerTest, ProgressTellsTheOpThatIsAboutToRun) {
   volatile uint32_t at = 99;
   Run(kEdge, {.progress = &at});
   EXPECT_EQ(at, 5u);
+}
+
+// Timeouts pass in the order of their expire(), each a slot behind the one before; without one, never.
+TEST(TimedTest, SlotsFollowTheOrderOfExpiry) {
+  const std::vector<Op> ops = ParsedOps(
+      "T1 epoll_wait(3, 8, 50)\nT2 epoll_pwait2(3, 8, {9, 1}, NULL, 8)\nT3 poll(3 IN, 7)\nT4 epoll_wait(3, 8, -1)\n"
+      "epoll_wait(3, 8, 1)\nexpire(T2)\nexpire(T1)\nexpire(T4)\n");
+  const auto ms = [&](size_t at) { return TimeoutMs(Timed(ops, at, ops[at], 16)); };
+  EXPECT_EQ(ms(0), 32);
+  EXPECT_EQ(ms(1), 16);
+  EXPECT_EQ(ms(2), kNeverMs);
+  EXPECT_EQ(Timed(ops, 3, ops[3], 16), ops[3]);
+  EXPECT_EQ(Timed(ops, 4, ops[4], 16), ops[4]);
+}
+
+// On it timeouts pass too early so many times.
+class Slow : public ModelTarget {
+ public:
+  explicit Slow(int late) : ModelTarget("slow", Named("linux-6.18")), late_(late) {}
+  void Run(const Op& op, Outcome* out) override {
+    ModelTarget::Run(op, out);
+    if (TimeoutOf(op) != Timeout::kFinite) return;
+    ms_.push_back(TimeoutMs(op));
+    if (late_-- > 0) out->kind = Outcome::kSkipped, out->note = kTooLate;
+  }
+  int late_;
+  std::vector<int64_t> ms_;
+};
+
+TEST_F(CheckerTest, ATraceInWhichATimeoutPassedTooEarlyRunsAnew) {
+  const char* text = "ep = epoll_create1(0)\nT1 epoll_wait(ep, 8, 9)\nexpire(T1)\n";
+  const int most = static_cast<int>(std::size(kSlotsMs));
+  for (int late = 0; late <= most; ++late) {
+    Slow target(late);
+    Checker checker(&target, &model_);
+    std::vector<Op> ops = ParsedOps(text);
+    const Verdict verdict = checker.Run(&ops, {}, &outcomes_);
+    EXPECT_EQ(target.ms_, std::vector<int64_t>(kSlotsMs, kSlotsMs + std::min(late + 1, most)));
+    EXPECT_EQ(verdict.value, late < most ? Verdict::kConforms : Verdict::kInconclusive);
+    EXPECT_EQ(verdict.reason, late < most ? Reason::kNone : Reason::kDisturbed);
+  }
 }
 
 }  // namespace

@@ -340,6 +340,8 @@ std::string_view ReasonName(Reason r) {
       return "too-many-states";
     case Reason::kUnmodelled:
       return "unmodelled";
+    case Reason::kDisturbed:
+      return "disturbed";
   }
   return "?";
 }

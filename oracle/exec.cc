@@ -248,6 +248,7 @@ void Exec::Run(const Op& op, Outcome* out) {
       return why != nullptr ? Skip(why, out) : out->Value(0);
     }
     if (op.call == Call::kWatches) return Skip("no quota here", out);
+    if (op.call == Call::kExpire) return Skip("no threads here", out);
     return RunSpecial(op, out);
   }
   if (by_32_) [[unlikely]] {
@@ -280,6 +281,8 @@ void Exec::Run(const Op& op, Outcome* out) {
   long result = InvokeMarked(*call_, LetsThrough(op), &blocked, &died);
   if (ptys && !blocked && !died && ptys_.CutShort(op, result, by_second_)) [[unlikely]]
     result += WriteRest(op, result, &blocked, &died);
+  if (result == -EACCES && op.call == Call::kReopen && geteuid() != 0) [[unlikely]]
+    return Skip("files without a name are root's to open anew", out);
   if (op.call == Call::kInotifyAdd || op.call == Call::kInotifyInit1) [[unlikely]] {
     if (const char* why = InotifyLimit(op, result)) return Skip(why, out);
   }

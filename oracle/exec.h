@@ -171,7 +171,7 @@ class Exec {
   // jump_clock() may be executed: CLOCK_REALTIME is the machine's.
   void AllowClock() { announcer_.AllowClock(); }
 
-  // Executes one op whose operands are literal. kWatches is skipped: it is more than a call.
+  // Executes one op whose operands are literal. kWatches and kExpire are skipped: they are more than a call.
   void Run(const Op& op, Outcome* out);
 
   // The op as a system call; false if it is not exactly one (fdinfo, watches, fifo, change, fork; io_uring's, with the

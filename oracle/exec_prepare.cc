@@ -395,6 +395,7 @@ bool Exec::Prepare(const Op& op, SystemCall* c) {
       return set(kMemfdSecret, op.u32(0));
     case Call::kFdinfo:
     case Call::kWatches:
+    case Call::kExpire:
     case Call::kRingSetup:
     case Call::kRingPush:
     case Call::kRingReap:

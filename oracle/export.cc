@@ -18,6 +18,7 @@
 #include "oracle/export_body.h"
 #include "oracle/export_fragments.h"
 #include "oracle/loopback.h"
+#include "oracle/timeouts.h"
 
 namespace pollux {
 namespace {
@@ -75,6 +76,7 @@ constexpr std::string_view kBegin = R"(
 // Where threads are stepped.
 constexpr std::string_view kThreadIncludes = "#include <pthread.h>\n";
 constexpr std::string_view kThreadBegin = "\nstatic int guilty(void);\n";
+constexpr std::string_view kTimedBegin = "\nstatic int guilty_in_time(void);\n";
 
 constexpr std::string_view kStartC = R"(
 static void on_alarm(int signal) {
@@ -326,9 +328,12 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
                    std::any_of(trace.ops.begin(), trace.ops.end(), [](const Op& op) { return op.call == Call::kFork; });
   size_t steps = 0;
   std::vector<int64_t> arrived;
+  std::array<bool, kMaxThreads + 1> timed = {};  // in a call with a timeout
+  bool any_timed = false;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
     const Op op = resolved[i] = bindings.Resolve(trace.ops[i]);
     const bool second = model->state().second;
+    std::string after;
     const char* why = Refused(op);
     if (why == nullptr && threads != 0) why = NotBesideThreads(op);
     if (why != nullptr) {
@@ -340,7 +345,14 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     if (op.call == Call::kWatches && outcomes[i].kind == Outcome::kValues) {
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped && op.thread != 0) {
-      statements[i] = "  by_thread(" + std::to_string(op.thread) + ", step_" + std::to_string(i) + ");\n";
+      resolved[i] = Timed(trace.ops, i, op, kExportSlotMs);
+      if (TimeoutOf(op) == Timeout::kFinite && outcomes[i].kind == Outcome::kBlocked) {
+        timed[op.thread] = any_timed = true;
+        statements[i] = absl::StrCat("  lasts(", op.thread, ", ", TimeoutMs(resolved[i]), ");\n");
+      }
+      statements[i] += "  by_thread(" + std::to_string(op.thread) + ", step_" + std::to_string(i) + ");\n";
+    } else if (op.call == Call::kExpire && outcomes[i].kind == Outcome::kValues) {
+      statements[i] = absl::StrCat("  expire(", op.arg[0], ");\n");
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Statements(op, outcomes[i], i);
       i386 |= op.i386 != 0;
@@ -357,8 +369,13 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
         (two || op.process != 0 || op.call == Call::kExit || op.call == Call::kExecve)) {
       statements[i] = Step(op, outcomes[i], statements[i], second, &steps);
     }
+    for (const Completion& done : outcomes[i].completions) {
+      if (!timed[done.thread] || op.call == Call::kExpire) continue;
+      after += absl::StrCat("  lasts(", done.thread, ", 0);\n");
+      timed[done.thread] = false;
+    }
     if (threads != 0 && outcomes[i].kind != Outcome::kSkipped) {
-      statements[i] += "  RESTS(" + std::to_string(i) + ", " + Threads(InCalls(model->state())) + ");\n";
+      statements[i] += "  RESTS(" + std::to_string(i) + ", " + Threads(InCalls(model->state())) + ");\n" + after;
     }
     bindings.Bind(trace.ops[i], outcomes[i]);
   }
@@ -396,7 +413,8 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   }
   const bool changes = Mentions(code, "change_mounts") || Mentions(code, "change_domainname");
   if (threads != 0) {
-    absl::StrAppend(&code, " start_threads end_threads", c ? " guilty" : "", low ? " run_low" : "");
+    absl::StrAppend(&code, " start_threads end_threads", c ? " guilty" : "", c && any_timed ? " guilty_in_time" : "",
+                    low ? " run_low" : "");
     body = std::string(c ? "  alarm(30);\n" : "") + "  start_threads(" + Threads(threads) + ");\n" + body +
            "\n  end_threads();\n";
   }
@@ -405,7 +423,11 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
                                  as);
   if (i386) ForCallers32(&functions);
   const absl::string_view own = threads == 0 ? "" : c ? "_Thread_local " : "thread_local ";
-  absl::StrReplaceAll({{"OWN ", own}, {"GUILTY", threads == 0 ? "1" : "guilty()"}}, &functions);
+  absl::StrReplaceAll({{"OWN ", own},
+                       {"GUILTY", threads == 0 ? "1"
+                                  : any_timed  ? "guilty_in_time()"
+                                               : "guilty()"}},
+                      &functions);
   const bool arena = Mentions(functions + code, "arena"), ring = Mentions(code, "RUN_URING"),
              user = Mentions(code, "watches");
   std::string program =
@@ -417,7 +439,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   program.append(kIncludes);
   if (threads != 0) program.append(kThreadIncludes);
   program.append(kBegin);
-  if (threads != 0 && c) program.append(kThreadBegin);
+  if (threads != 0 && c) program += any_timed ? kTimedBegin : kThreadBegin;
   program += table + functions;
   if (threads != 0) {
     program += "\n/* What a thread has for itself. */\nstatic void begin_thread(void) {";

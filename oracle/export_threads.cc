@@ -143,6 +143,43 @@ static void look(void) {
 static int in_call(int t) { return __atomic_load_n(&threads[t].done, __ATOMIC_ACQUIRE) != threads[t].asked; }
 )",
      ""},
+    {"now_ms", R"(
+static long now_ms(void) {
+  long now[2] = {0, 0};
+  syscall(SYS_clock_gettime, CLOCK_MONOTONIC, now);
+  return now[0] * 1000 + now[1] / 1000000;
+}
+)",
+     ""},
+    {"lasts", R"(
+static long ends[THREADS]; /* when the timeout passes of the call that the thread is in; 0: it has none */
+
+/* The next call of the thread lasts so long; 0: it is over. */
+static void lasts(int t, long ms) { ends[t] = ms > 0 ? now_ms() + ms : 0; }
+)",
+     ""},
+    {"guilty_in_time", R"(
+/* A timeout that passed before a later op let it pass makes the difference, and is none. */
+static int guilty_in_time(void) {
+  const long now = now_ms();
+  int t;
+  for (t = 1; t < THREADS; ++t) {
+    if (ends[t] == 0 || now < ends[t]) continue;
+    fprintf(stderr, "no verdict: this machine was too slow for a timeout\n");
+    return 2;
+  }
+  return guilty();
+}
+)",
+     ""},
+    {"expire", R"(
+/* The timeout of the call that the thread is in passes. */
+static void expire(int t) {
+  ends[t] = 0;
+  while (in_call(t)) futex_wait(&threads[t].done, threads[t].asked - 1);
+}
+)",
+     ""},
     {"come_to_rest", R"(
 enum { MOST_LOOKS = 30000 };
 

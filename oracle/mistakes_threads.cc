@@ -315,6 +315,62 @@ const std::vector<Mistake>& ThreadMistakes() {
          return s.value;
        }},
 
+      // --- Timeouts -------------------------------------------------------------------------------------------------
+      {"thread.timeout-woken-ends",
+       "threads",
+       "a wait with a timeout ends when it was woken for nothing, as if the timeout had passed",
+       {Rule::kWaitAgain},
+       [](Scene& s) { return s.value && TimeoutOf(Asking(s)) != Timeout::kFinite; }},
+      {"thread.timeout-forgotten",
+       "threads",
+       "a wait that was woken for nothing goes on without its timeout",
+       {Rule::kWaitTimeout},
+       [](Scene& s) { return s.value && s.state().threads[s.model.running()].woken_by == Rule::kNone; }},
+      {"thread.timeout-pwait2-none",
+       "threads",
+       "the timeout of epoll_pwait2 does not end a sleep",
+       {Rule::kWaitTimeout},
+       [](Scene& s) { return s.value && Asking(s).call != Call::kEpollPwait2; }},
+      {"thread.timeout-epfd-closed",
+       "threads",
+       "once the epoll's last number is closed its waits have no timeout",
+       {Rule::kWaitTimeout},
+       [](Scene& s) { return s.value && Named(s.state(), s.id); }},
+      {"thread.timeout-ends-all",
+       "threads",
+       "the first timeout ends all waits on the epoll",
+       {Rule::kWaitTimeout, Rule::kWaitAgain},
+       [](Scene& s) {
+         if (s.rule == Rule::kWaitAgain) return EndsIfMemo(s);
+         if (s.value) s.memo = 1, WakeAll(s, s.model.InstanceOf(s.id));
+         return s.value;
+       }},
+      {"thread.timeout-interrupts",
+       "threads",
+       "a wait whose timeout passes is EINTR",
+       {},
+       nullptr,
+       nullptr,
+       [](Scene& s, Outcome* out) {
+         if (!s.Calls(Call::kExpire)) return;
+         for (Completion& done : out->completions) {
+           if (WaitsForEvents(done.call)) done.outcome.Error(kEINTR);
+         }
+       }},
+      {"thread.timeout-poll-blind",
+       "threads",
+       "a poll or select whose timeout passes returns without another look",
+       {},
+       nullptr,
+       nullptr,
+       [](Scene& s, Outcome* out) {
+         if (!s.Calls(Call::kExpire)) return;
+         for (Completion& done : out->completions) {
+           if (!Polls(done.call)) continue;
+           for (Record& r : done.outcome.records) r = Record();
+         }
+       }},
+
       // --- EXCLUSIVE ------------------------------------------------------------------------------------------------
       {"thread.exclusive-level-all",
        "threads",

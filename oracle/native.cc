@@ -200,9 +200,22 @@ void NativeTarget::Reset() {
 }
 
 void NativeTarget::Run(const Op& op, Outcome* out) {
-  if (op.thread != 0 || stepper_ != nullptr) [[unlikely]]
+  if (op.thread != 0 || stepper_ != nullptr || op.call == Call::kExpire) [[unlikely]]
     return RunThreads(op, out);
   RunHere(op, out);
+}
+
+// Why there is none, or nullptr.
+const char* NativeTarget::OpenStepper() {
+  if (stepper_ == nullptr && no_stepper_ == nullptr) {
+    stepper_ = Stepper::Open(exec_mark_, job_, deadline_ms_, &no_stepper_);
+  }
+  return no_stepper_;
+}
+
+Stepping NativeTarget::Threads() {
+  if (const char* why = OpenStepper()) return {Stepping::kNot, why};
+  return stepper_->stepping();
 }
 
 // Threads share the descriptor table as long as nobody makes a copy of it.
@@ -215,16 +228,15 @@ void NativeTarget::PartTable(const Op& op) {
 void NativeTarget::RunThreads(const Op& op, Outcome* out) {
   const char* why = op.thread == 0 ? nullptr : NoThreadMakes(op);
   if (why == nullptr) why = op.thread == 0 ? nullptr : Refused(op);
+  if (op.thread == 0 && op.call == Call::kExpire && stepper_ != nullptr) return stepper_->Expire(op, out);
   if (op.thread == 0) {
     PartTable(op);
+    if (stepper_ != nullptr) stepper_->Expect();
     RunHere(op, out);
     if (stepper_ != nullptr) stepper_->Collect(out);
     return;
   }
-  if (why == nullptr && stepper_ == nullptr) {
-    if (no_stepper_ == nullptr) stepper_ = Stepper::Open(exec_mark_, job_, deadline_ms_, &no_stepper_);
-    why = no_stepper_;
-  }
+  if (why == nullptr) why = OpenStepper();
   if (why != nullptr) {
     out->Clear(), out->kind = Outcome::kSkipped, out->note = why;
     return;
@@ -252,7 +264,7 @@ void NativeTarget::Watches(const Op& op, Outcome* out) {
   out->note = why;
 }
 
-Reason NativeTarget::Disturbed() {
+Reason NativeTarget::Doubt() {
   const bool out_of_turn = exec_->Deferred();
   Reset();
   if (out_of_turn) return Reason::kOutOfTurn;

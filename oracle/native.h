@@ -39,9 +39,11 @@ class NativeTarget : public Target {
   std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
   const char* LacksCaller32() const override { return exec_->LacksCaller32(); }
+  Stepping Threads() override;
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
-  Reason Disturbed() override;
+  bool Disturbed() override { return stepper_ != nullptr && stepper_->disturbed(); }
+  Reason Doubt() override;
 
   Exec& exec() { return *exec_; }
 
@@ -50,6 +52,7 @@ class NativeTarget : public Target {
   void ProbeCalls();
   void Watches(const Op& op, Outcome* out);
   void RunThreads(const Op& op, Outcome* out);
+  const char* OpenStepper();
   void RunHere(const Op& op, Outcome* out);
   void PartTable(const Op& op);
 

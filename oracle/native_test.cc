@@ -206,7 +206,7 @@ TEST(Native, LacksOnlyWhatItCanSayWhyOf) {
 
 TEST(Facts, MeasuringTwiceGivesTheSame) {
   const auto target = Open("native");
-  EXPECT_EQ(target->Disturbed(), Reason::kNone);
+  EXPECT_EQ(target->Doubt(), Reason::kNone);
   for (const auto& [key, value] : PrintFacts(target->facts())) std::cout << "% fact " << key << " " << value << "\n";
 }
 

@@ -10,7 +10,7 @@
 namespace pollux {
 namespace {
 
-enum Request : int { kNone, kReset, kRun, kDisturbed, kQuit };
+enum Request : int { kNone, kReset, kRun, kThreads, kDisturbed, kDoubt, kQuit };
 
 }  // namespace
 
@@ -23,6 +23,7 @@ struct OwnThread::Thread {
   Reason answer = Reason::kNone;
   Op op;
   Outcome outcome;
+  Stepping stepping;
   absl::Status status;
   std::unique_ptr<Target> target;  // opened, used and destroyed on the thread
 
@@ -36,10 +37,12 @@ struct OwnThread::Thread {
         lock.unlock();
         if (todo == kReset) target->Reset();
         if (todo == kRun) target->Run(op, &outcome);
-        const Reason disturbed = todo == kDisturbed ? target->Disturbed() : Reason::kNone;
+        if (todo == kThreads) stepping = target->Threads();
+        const bool disturbed = todo == kDisturbed && target->Disturbed();
+        const Reason doubt = todo == kDoubt ? target->Doubt() : disturbed ? Reason::kDisturbed : Reason::kNone;
         if (todo == kQuit) target.reset();
         lock.lock();
-        answer = disturbed;
+        answer = doubt;
       }
       request = kNone;
       answered.notify_one();
@@ -112,6 +115,13 @@ void OwnThread::Reset() {
   Ask(kReset);
 }
 
+Stepping OwnThread::Threads() {
+  if (thread_ != nullptr && Ask(kThreads)) return thread_->stepping;
+  return {Stepping::kNot, "threads: the target hangs"};
+}
+
+bool OwnThread::Disturbed() { return thread_ != nullptr && Ask(kDisturbed) && thread_->answer != Reason::kNone; }
+
 void OwnThread::Run(const Op& op, Outcome* out) {
   if (thread_ != nullptr) {
     thread_->op = op;
@@ -124,9 +134,9 @@ void OwnThread::Run(const Op& op, Outcome* out) {
   out->kind = Outcome::kHung;
 }
 
-Reason OwnThread::Disturbed() {
+Reason OwnThread::Doubt() {
   if (thread_ == nullptr) return Reason::kNone;
-  return Ask(kDisturbed) ? thread_->answer : Reason::kFactChanged;
+  return Ask(kDoubt) ? thread_->answer : Reason::kFactChanged;
 }
 
 }  // namespace pollux

@@ -35,9 +35,11 @@ class OwnThread : public Target {
   std::span<const Quirk> probed() const override { return probed_; }
   const char* Lacks(Call call) const override { return lacks_[static_cast<size_t>(call)]; }
   const char* LacksCaller32() const override { return lacks_caller32_; }
+  Stepping Threads() override;
   void Reset() override;
   void Run(const Op& op, Outcome* out) override;
-  Reason Disturbed() override;
+  bool Disturbed() override;
+  Reason Doubt() override;
 
  private:
   struct Thread;

@@ -25,7 +25,22 @@ enum class Reason : uint8_t {
   kOutOfTurn,    // something that was sent may have come later than the op that sent it
   kTooManyStates,
   kUnmodelled,
+  kDisturbed,  // a thread may have run in the middle of another one's call
 };
+
+// How a target steps threads, as a self-test has found.
+struct Stepping {
+  enum Level : uint8_t {
+    kNot,       // they are left out
+    kInOrder,   // those who are woken run in the order in which they were
+    kAnyOrder,  // in an order that nobody knows
+  };
+  Level level = kNot;
+  std::string_view how;  // or why not
+};
+
+// "stepped by real-time priorities"; "left out: ..."
+std::string SteppingText(const Stepping& stepping);
 
 class Target {
  public:
@@ -42,12 +57,16 @@ class Target {
   // Why it makes no calls as 32-bit processes do; nullptr if it does.
   virtual const char* LacksCaller32() const { return nullptr; }
 
+  virtual Stepping Threads() { return {Stepping::kInOrder, "by the model"}; }
+
   // Back to the start of a trace.
   virtual void Reset() = 0;
   // Executes one op; *out gets exactly one observed outcome.
   virtual void Run(const Op& op, Outcome* out) = 0;
-  // After a divergence: may something else be to blame? Measures the facts again.
-  virtual Reason Disturbed() { return Reason::kNone; }
+  // Since Reset: may a thread have run in the middle of another one's call? A divergence then says nothing.
+  virtual bool Disturbed() { return false; }
+  // After a divergence: why it may say nothing, kNone if it does. Measures the facts again.
+  virtual Reason Doubt() { return Reason::kNone; }
 };
 
 struct CallMark;  // oracle/exec.h

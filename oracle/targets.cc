@@ -42,6 +42,12 @@ absl::StatusOr<std::unique_ptr<Target>> OpenPlanted(std::string_view name) {
 
 }  // namespace
 
+std::string SteppingText(const Stepping& stepping) {
+  const std::string how(stepping.how);
+  if (stepping.level == Stepping::kNot) return absl::StrCat("left out: ", how);
+  return absl::StrCat("stepped ", how);
+}
+
 absl::StatusOr<std::unique_ptr<Target>> OpenTarget(std::string_view name, const TargetOptions& options) {
   constexpr std::string_view kModel = "model:", kPlanted = "planted:";
   if (name == "native") return OpenNative(options);

@@ -1,11 +1,13 @@
 // What the corpus must hold: written traces agree with the model and with native, each rule has a trace that shows it,
 // each R-number of SPEC.md that the ops can reach has a rule. Reasons for what is missing stand in data files.
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -104,6 +106,43 @@ TEST_P(CorpusTest, NativeDoesWhatIsWritten) {
           << path << ": " << PrintOps(trace)[i] << " gave " << PrintOutcome(trace.ops[i], outcomes[i]);
     }
   }
+}
+
+// Without privilege threads are stepped in another way, and their order is not known; what can be run conforms.
+TEST(CorpusThreadsTest, NativeDoesWhatIsWrittenWithoutPrivilegeToo) {
+  if (geteuid() != 0) GTEST_SKIP() << "there is no privilege to give up";
+  std::vector<std::pair<std::string, Trace>> traces;
+  for (const char* folder : {"kselftest", "peers", "rules", "suites", "threads"}) {
+    for (const std::string& path : TraceFiles(folder)) {
+      Trace trace = MustRead(path);
+      const auto threaded = [](const Op& op) { return op.thread != 0; };
+      if (std::any_of(trace.ops.begin(), trace.ops.end(), threaded)) traces.emplace_back(path, std::move(trace));
+    }
+  }
+  ASSERT_GT(traces.size(), 50u);
+  constexpr int kAllGood = 42, kNotHere = 43;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (setgroups(0, nullptr) != 0 || setresgid(kNobody, kNobody, kNobody) != 0 ||
+        setresuid(kNobody, kNobody, kNobody) != 0)
+      _exit(kNotHere);
+    absl::StatusOr<std::unique_ptr<Target>> native = OpenTarget("native");
+    if (!native.ok() || (*native)->Threads().level != Stepping::kAnyOrder) _exit(kNotHere);
+    Model model((*native)->profile(), (*native)->facts());
+    Checker checker(native->get(), &model);
+    for (auto& [path, trace] : traces) {
+      const Verdict verdict = checker.Run(&trace.ops);
+      if (verdict.value == Verdict::kConforms) continue;
+      std::fprintf(stderr, "%s: %s\n", path.c_str(), Explain(trace, verdict).c_str());
+      _exit(1);
+    }
+    _exit(checker.ops_run() > 5 * checker.skipped() ? kAllGood : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNotHere) GTEST_SKIP() << "threads cannot be seen here";
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == kAllGood) << status;
 }
 
 TEST(CorpusCoverageTest, TheGoldenTracesAreThere) {
