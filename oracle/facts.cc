@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "model/abi.h"
-#include "model/state.h"
+#include "model/file_type.h"
 
 namespace pollux {
 namespace {

@@ -38,6 +38,18 @@ class Target {
   virtual void Run(const Op& op, Outcome* out) = 0;
   // Measures the facts again (after a divergence); false if they changed since start-up.
   virtual bool FactsHold() { return true; }
+
+  // A target that is far executes ops elsewhere, and each question costs a journey: it gains from being told ahead.
+  virtual bool far() const { return false; }
+  // This trace will be run, or may be: ops with literal operands and, for each, the outcome on which those behind it
+  // depend. Ahead of Run the target may execute as much of it as is foreseen rightly. A number for ResetTo, in order;
+  // what it skips is forgotten.
+  virtual uint32_t Foresee(std::span<const Op> /*ops*/, std::span<const Outcome> /*outcomes*/) { return 0; }
+  // Reset, for the trace that was foreseen under this number.
+  virtual void ResetTo(uint32_t /*foreseen*/) { Reset(); }
+  // How often it died and was started again, and the end of what its last life had to say.
+  virtual uint64_t deaths() const { return 0; }
+  virtual std::string last_words() const { return ""; }
 };
 
 struct CallMark;  // oracle/exec.h
@@ -53,8 +65,8 @@ struct TargetOptions {
   CallMark* mark = nullptr;
 };
 
-// "native", "model:PROFILE", "planted:NAME". NOT_FOUND for an unknown name, UNAVAILABLE (with the reason) for
-// one that cannot run here.
+// "native", "model:PROFILE", "planted:NAME", "exec:COMMAND", "gvisor". NOT_FOUND for an unknown name, UNAVAILABLE (with
+// the reason) for one that cannot run here.
 absl::StatusOr<std::unique_ptr<Target>> OpenTarget(std::string_view name, const TargetOptions& options = {});
 
 }  // namespace pollux
