@@ -168,6 +168,16 @@ void Kernel::ProbeCalls() {
     if (op.call == Call::kFifo && out.kind == Outcome::kError) why = "no tmpfs of its own: needs CAP_SYS_ADMIN";
     if (op.call == Call::kFdinfo && out.kind != Outcome::kRecords) why = "no /proc/thread-self/fdinfo";
   }
+  exec_->Reset();
+  const auto number = [](int32_t n) { return Fd::Literal(n).bits(); };
+  exec_->Run({.call = Call::kEpollCreate1}, &out);
+  exec_->Run({.call = Call::kEventfd}, &out);
+  exec_->Run({.call = Call::kEpollCtl, .arg = {number(3), kCtlAdd, number(4), Memory().bits(), kIn, 1}}, &out);
+  exec_->Run({.call = Call::kFdinfo, .arg = {number(3)}}, &out);
+  if (out.records.size() != 1) {
+    const char*& why = lacks_[static_cast<size_t>(Call::kFdinfo)];
+    if (why == nullptr) why = "fdinfo tells of no items";
+  }
   if (!facts_.busy_poll) {
     lacks_[static_cast<size_t>(Call::kEpiocSparams)] = "no CONFIG_NET_RX_BUSY_POLL";
     lacks_[static_cast<size_t>(Call::kEpiocGparams)] = "no CONFIG_NET_RX_BUSY_POLL";
