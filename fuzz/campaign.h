@@ -64,6 +64,7 @@ struct Summary {
   std::vector<TypeRules> type_rules;  // of CampaignOptions::only
   bool interrupted = false;
   uint64_t worker_deaths = 0;
+  uint64_t target_deaths = 0;  // of a target that is a command, by an op or from outside
 
   double ops_per_second() const { return seconds > 0 ? static_cast<double>(ops) / seconds : 0; }
 };

@@ -62,6 +62,7 @@ std::string ToText(const Summary& s) {
     absl::StrAppend(&text, "\n");
   }
   if (s.worker_deaths > 0) absl::StrAppend(&text, "workers that died: ", s.worker_deaths, "\n");
+  if (s.target_deaths > 0) absl::StrAppend(&text, "the target died and was started again: ", s.target_deaths, "\n");
   if (s.findings.empty() && s.unreproducible.empty()) absl::StrAppend(&text, "no divergence\n");
   if (s.interrupted) absl::StrAppend(&text, "interrupted\n");
   return text;

@@ -29,7 +29,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStartUp{60000};
 // An agent itself says that a call hangs after 30 deadlines.
 constexpr int kPatience = 40;
-constexpr milliseconds kLeastPatience{10000};
+constexpr milliseconds kLeastPatience{5000};
 constexpr milliseconds kFarewell{500};  // for a command to end once its input has
 constexpr size_t kTogether = 1 << 15;   // bytes of questions that are not urgent
 constexpr size_t kMostWords = 2000;
