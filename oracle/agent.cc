@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -19,7 +20,11 @@
 namespace pollux {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// Answers travel together, but none waits for long.
 constexpr size_t kFlush = 1 << 16;
+constexpr auto kFlushEvery = std::chrono::milliseconds(1);
 constexpr int kHung = 3;
 
 // A console neither edits nor echoes what goes over it.
@@ -46,7 +51,8 @@ class Agent {
       Frame frame;
       while (reader_.Next(&frame)) {
         Answer(frame);
-        if (replies_.size() > kFlush && !Flush()) return 1;
+        const bool late = Clock::now() - flushed_ > kFlushEvery;
+        if ((late || replies_.size() > kFlush) && !Flush()) return 1;
       }
       if (!Flush()) return 1;
       const ssize_t n = read(kIn, buffer, sizeof buffer);
@@ -136,11 +142,13 @@ class Agent {
       at += static_cast<size_t>(n);
     }
     replies_.clear();
+    flushed_ = Clock::now();
     return true;
   }
 
   FrameReader reader_;
   std::string replies_, payload_;
+  Clock::time_point flushed_;
   uint32_t running_ = 0;
   RunRequest request_;
   Outcome outcome_;
