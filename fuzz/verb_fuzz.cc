@@ -85,7 +85,9 @@ Action FuzzVerb(CLI::App* verb) {
   verb->add_flag("--no-sleeps", args->no_sleeps, "no waits that expire");
   verb->add_flag("--quiet", c.quiet, "no progress");
   verb->add_flag("--json", args->json, "the last line of stdout is the summary as JSON");
-  verb->footer("Example:\n  pollux fuzz --time 60 --jobs 2 --corpus corpus.fuzz --artifacts findings");
+  verb->footer(
+      "Example:\n  pollux fuzz --time 60 --jobs 2 --corpus corpus.fuzz --artifacts findings\n"
+      "  pollux fuzz --target gvisor --time 5m");
   return [args] { return Fuzz(args.get()); };
 }
 

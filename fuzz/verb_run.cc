@@ -169,7 +169,9 @@ Action RunVerb(CLI::App* verb) {
   verb->add_flag("--no-fdinfo", args->no_fdinfo, "do not compare interest lists at the end of a trace");
   verb->add_flag("--allow-sysctl", args->options.allow_sysctl, "may lower fs.epoll.max_user_watches while it runs");
   verb->add_flag("--json", args->json, "the last line of stdout is the summary as JSON");
-  verb->footer("Example:\n  pollux run corpus/golden/*.trace\n  pollux run --target model:linux-4.4 --print my.trace");
+  verb->footer(
+      "Example:\n  pollux run corpus/golden/*.trace\n  pollux run --target model:linux-4.4 --print my.trace\n"
+      "  pollux run --target 'exec:ssh board ./pollux-agent' corpus");
   return [args] { return Run(*args); };
 }
 
