@@ -9,18 +9,23 @@
 namespace pollux {
 
 std::string ToJson(const Summary& s) {
-  nlohmann::ordered_json divergences = nlohmann::ordered_json::array();
-  for (const Finding& f : s.findings) {
-    divergences.push_back(
-        {{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops}, {"path", f.path}});
-  }
+  const auto list = [](const std::vector<Finding>& findings) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (const Finding& f : findings) {
+      all.push_back(
+          {{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops}, {"path", f.path}});
+    }
+    return all;
+  };
   nlohmann::ordered_json json = {{"target", s.target},
                                  {"profile", s.profile},
                                  {"seconds", s.seconds},
                                  {"traces", s.traces},
                                  {"ops", s.ops},
                                  {"ops_per_second", s.ops_per_second()},
-                                 {"divergences", divergences},
+                                 {"divergences", list(s.findings)},
+                                 {"expected", list(s.expected)},
+                                 {"target_deaths", s.target_deaths},
                                  {"exact", s.exact},
                                  {"by_set", s.by_set},
                                  {"inconclusive", s.inconclusive},
@@ -48,6 +53,7 @@ std::string ToText(const Summary& s) {
       absl::StrAppend(&text, ")  ", f.path, "\n");
     }
   };
+  list("expected: ", s.expected, false);
   list("divergence: ", s.findings, false);
   list("not reproducible: ", s.unreproducible, true);
   uint64_t by_set = 0;
