@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "model/text.h"
 
@@ -114,6 +115,10 @@ absl::StatusOr<Expectations> Expectations::Parse(std::string_view text, const st
       absl::StrAppend(&witness, std::string(Trimmed(content.substr(1))), "\n");
     } else if (content.starts_with("link ")) {
       entry.link = Trimmed(content.substr(5));
+    } else if (content.starts_with("rate ")) {
+      if (!absl::SimpleAtod(std::string(content.substr(5)), &entry.rate) || entry.rate <= 0 || entry.rate > 1) {
+        return wrong(line, "a rate is above 0 and at most 1");
+      }
     } else {
       absl::StrAppend(&entry.why, entry.why.empty() ? "" : " ", std::string(content));
     }

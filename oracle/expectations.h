@@ -6,6 +6,7 @@
 //         Why, in words that its maintainers
 //         would agree with.
 //         link https://...                         where it is discussed; may be missing
+//         rate 0.5                                 how often the witness gives it, if not always
 //         | ep = epoll_create1(0)                  the witness: a trace that gives one of the signatures
 //         | ...
 //
@@ -29,6 +30,7 @@ struct Expected {
   std::vector<std::string> signatures;
   std::string why, link;
   Trace witness;
+  double rate = 1;
   int line = 0;  // of the first signature
 
   bool Matches(std::string_view kind, std::string_view as_if) const;

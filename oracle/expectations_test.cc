@@ -14,6 +14,7 @@ poll|ppoll / memory / *
     It writes
     too much.
     link https://example.org/1
+    rate 0.25
     | poll(-1 IN, 0)
 
 epoll_wait / missing / callback.link as if planted:fault.loses
@@ -31,6 +32,7 @@ TEST(ExpectationsTest, Matches) {
   EXPECT_EQ(first.why, "It writes too much.");
   EXPECT_EQ(first.link, "https://example.org/1");
   EXPECT_EQ(first.line, 2);
+  EXPECT_EQ(first.rate, 0.25);
   EXPECT_EQ(first.witness.ops.size(), 1u);
   EXPECT_EQ(all->Find("ppoll / memory / nest.ready", "planted:x"), &first);
   EXPECT_EQ(all->Find("select / memory / nest.ready", ""), nullptr);
@@ -54,6 +56,7 @@ TEST(ExpectationsTest, SaysWhatIsWrong) {
             "known.txt:2: this could be anything: name the difference, and the call or the rule");
   EXPECT_EQ(wrong("poll / * / nest.ready\n    why\n    | poll(0)\n"),
             "known.txt:1: this could be anything: name the difference, and the call or the rule");
+  EXPECT_EQ(wrong("poll / memory / *\n    rate 2\n"), "known.txt:2: a rate is above 0 and at most 1");
   EXPECT_EQ(wrong("poll / memory / *\n    why\n"), "known.txt:1: an entry has a witness: lines that begin with |");
   EXPECT_EQ(wrong("poll / memory / *\n    | poll(-1 IN, 0)\n"), "known.txt:1: an entry says why, indented");
   EXPECT_NE(wrong("poll / memory / *\n    why\n    | pool(-1)\n").find("known.txt:1: its witness: "), std::string::npos);
