@@ -130,8 +130,8 @@ class Runner {
       const Divergence minimal = Explained(ops, verdict, true, check);
       if (const Expected* e = expectations_.Find(KindName(minimal.verdict.kind), Joined(minimal.as_if))) {
         Count(minimal, input.path, &summary_.expected);
-        std::fprintf(args_.json ? stderr : stdout, "%s: expected, op %zu: %s: %s\n", input.path.c_str(),
-                     verdict.op + 1, KindName(minimal.verdict.kind).c_str(), e->why.c_str());
+        std::fprintf(args_.json ? stderr : stdout, "%s: expected, op %zu: %s: %s\n", input.path.c_str(), verdict.op + 1,
+                     KindName(minimal.verdict.kind).c_str(), e->why.c_str());
         return kExitConforms;
       }
     }
@@ -174,11 +174,11 @@ class Runner {
       return;
     }
     findings->push_back({.signature = KindName(d.verdict.kind),
-                                 .as_if = as_if,
-                                 .count = 1,
-                                 .ops = d.ops.size(),
-                                 .path = path,
-                                 .rate = d.runs > 0 ? static_cast<double>(d.reproduced) / d.runs : 1});
+                         .as_if = as_if,
+                         .count = 1,
+                         .ops = d.ops.size(),
+                         .path = path,
+                         .rate = d.runs > 0 ? static_cast<double>(d.reproduced) / d.runs : 1});
   }
 
   const Args& args_;

@@ -62,12 +62,12 @@ class Worker {
         model_(std::move(model)),
         watched_(target_.get(), model_.get(), &feedback_),
         checker_(&watched_, model_.get()),
-        generator_(GeneratorOptions{.sleeps = options.campaign.sleeps,
-                                    .callers32 = target_->LacksCaller32() == nullptr,
-                                    .threads = options.campaign.threads,
-                                    .model = options.campaign.target.starts_with("model:") ||
-                                             options.campaign.target.starts_with("planted:"),
-                                    .only = KindsOf(options.campaign.only)}),
+        generator_(GeneratorOptions{
+            .sleeps = options.campaign.sleeps,
+            .callers32 = target_->LacksCaller32() == nullptr,
+            .threads = options.campaign.threads,
+            .model = options.campaign.target.starts_with("model:") || options.campaign.target.starts_with("planted:"),
+            .only = KindsOf(options.campaign.only)}),
         mutator_(&generator_),
         random_(options.seed),
         corpus_(options.corpus),
@@ -307,7 +307,7 @@ class Worker {
   std::map<uint64_t, Seen> kinds_;
   std::vector<Op> ops_, other_, run_;
   std::deque<std::pair<std::vector<Op>, CheckOptions>> foreseen_;  // traces under way, and how they are checked
-  std::string given_;  // the input last made, and what it says
+  std::string given_;                                              // the input last made, and what it says
   std::vector<Op> given_ops_;
   uint64_t base_ops_, base_exact_, base_deaths_, run_count_ = 0;
   Published skips_, sets_;

@@ -103,7 +103,8 @@ absl::StatusOr<Expectations> Expectations::Parse(std::string_view text, const st
         if (absl::Status status = finish(); !status.ok()) return status;
       }
       std::string_view parts[3];
-      if (!Split(content.substr(0, content.find(kAsIf)), &parts)) return wrong(line, "expected CALL / DIFFERENCE / RULE");
+      if (!Split(content.substr(0, content.find(kAsIf)), &parts))
+        return wrong(line, "expected CALL / DIFFERENCE / RULE");
       if (parts[1] == "*" || (parts[0] == "*" && parts[2] == "*")) {
         return wrong(line, "this could be anything: name the difference, and the call or the rule");
       }

@@ -10,9 +10,8 @@
 //         | ep = epoll_create1(0)                  the witness: a trace that gives one of the signatures
 //         | ...
 //
-// "as if NAME" wants that name among what explains the minimal trace, "as if nothing" that nothing does. An entry is one
-// cause. A divergence that one of its signatures matches is expected; a witness that no longer gives
-// one is stale.
+// "as if NAME" wants that name among what explains the minimal trace, "as if nothing" that nothing does. An entry is
+// one cause. A divergence that one of its signatures matches is expected; a witness that no longer gives one is stale.
 
 #ifndef POLLUX_ORACLE_EXPECTATIONS_H_
 #define POLLUX_ORACLE_EXPECTATIONS_H_

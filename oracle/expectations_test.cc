@@ -59,7 +59,8 @@ TEST(ExpectationsTest, SaysWhatIsWrong) {
   EXPECT_EQ(wrong("poll / memory / *\n    rate 2\n"), "known.txt:2: a rate is above 0 and at most 1");
   EXPECT_EQ(wrong("poll / memory / *\n    why\n"), "known.txt:1: an entry has a witness: lines that begin with |");
   EXPECT_EQ(wrong("poll / memory / *\n    | poll(-1 IN, 0)\n"), "known.txt:1: an entry says why, indented");
-  EXPECT_NE(wrong("poll / memory / *\n    why\n    | pool(-1)\n").find("known.txt:1: its witness: "), std::string::npos);
+  EXPECT_NE(wrong("poll / memory / *\n    why\n    | pool(-1)\n").find("known.txt:1: its witness: "),
+            std::string::npos);
 }
 
 }  // namespace

@@ -310,7 +310,8 @@ void RemoteTarget::ResetTo(uint32_t foreseen) {
 RemoteTarget::Answer RemoteTarget::Await(uint32_t id, size_t ops, std::string* payload) {
   if (command_ == nullptr || !command_->Send(&sending_)) return Answer::kDied;
   // Each op may sleep until it is brought home.
-  const auto patience = std::max(kLeastPatience, milliseconds(options_.deadline_ms) * (kPatience + 2 * static_cast<int>(ops)));
+  const auto patience =
+      std::max(kLeastPatience, milliseconds(options_.deadline_ms) * (kPatience + 2 * static_cast<int>(ops)));
   Frame frame;
   for (;;) {
     switch (command_->Receive(&frame, Clock::now() + patience)) {

@@ -83,10 +83,10 @@ class RemoteTarget : public Target {
   std::string sending_;  // frames that wait for company
 
   std::deque<Ahead> ahead_;
-  bool in_ahead_ = false;     // this trace is the first of ahead_,
-  size_t next_ = 0;           // of which this is the next op
-  std::vector<Op> executed_;  // of this trace
-  bool in_step_ = false;      // the agent stands behind executed_
+  bool in_ahead_ = false;                  // this trace is the first of ahead_,
+  size_t next_ = 0;                        // of which this is the next op
+  std::vector<Op> executed_;               // of this trace
+  bool in_step_ = false;                   // the agent stands behind executed_
   Outcome::Kind gone_ = Outcome::kValues;  // kHung or kDied: every outcome until the next Reset
   uint64_t deaths_ = 0;
   std::string last_words_;

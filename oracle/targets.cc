@@ -59,7 +59,8 @@ std::string AgentPath() {
 
 absl::StatusOr<std::unique_ptr<Target>> OpenCommand(const std::string& name, std::string_view command,
                                                     const TargetOptions& options) {
-  if (command.empty()) return absl::NotFoundError("exec: needs a command that runs pollux-agent, such as exec:pollux-agent");
+  if (command.empty())
+    return absl::NotFoundError("exec: needs a command that runs pollux-agent, such as exec:pollux-agent");
   return RemoteTarget::Open(name, {"/bin/sh", "-c", std::string(command)}, options);
 }
 

@@ -1,6 +1,7 @@
 // The protocol between Pollux and an agent (agent.cc): frames on any stream of bytes, such as a pipe, ssh, a console.
 //
-//     frame = magic (4 bytes)  type (1)  id (4)  length (4)  checksum of these (4)  payload  checksum of the payload (4)
+//     frame = magic (4 bytes)  type (1)  id (4)  length (4)  checksum of these (4)  payload  checksum of the payload
+//     (4)
 //
 // Numbers of a frame are little-endian, those of payloads varints, base 128, the low part first. A reader looks for the
 // magic: what belongs to no frame is noise (a console's messages), kept as text; a frame that noise has torn is lost,

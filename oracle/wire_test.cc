@@ -19,7 +19,8 @@ std::string Framed(uint32_t id, std::string_view payload) {
 }
 
 // What a reader finds that is given the stream `step` bytes at a time.
-std::vector<std::pair<uint32_t, std::string>> Read(const std::string& stream, size_t step, std::string* noise = nullptr) {
+std::vector<std::pair<uint32_t, std::string>> Read(const std::string& stream, size_t step,
+                                                   std::string* noise = nullptr) {
   std::vector<std::pair<uint32_t, std::string>> found;
   FrameReader reader;
   Frame frame;
@@ -41,8 +42,8 @@ TEST(Frames, ComeInWhateverPieces) {
 }
 
 TEST(Frames, SurviveNoise) {
-  const std::string stream = "[ 0.1] boot\n" + Framed(1, "a") + "\xf5Pl, nearly\n" + Framed(2, "b") + "\xf5Plx no frame\n" +
-                             Framed(3, "c") + "\xf5";
+  const std::string stream = "[ 0.1] boot\n" + Framed(1, "a") + "\xf5Pl, nearly\n" + Framed(2, "b") +
+                             "\xf5Plx no frame\n" + Framed(3, "c") + "\xf5";
   for (const size_t step : {1, 5, 1000}) {
     std::string noise;
     EXPECT_EQ(Read(stream, step, &noise), (Frames{{1, "a"}, {2, "b"}, {3, "c"}})) << step;
@@ -62,8 +63,8 @@ TEST(Frames, TornOnesAreLostAlone) {
       const Frames found = Read(torn + Framed(8, "next") + Framed(9, "last"), 3);
       // Nothing is torn that has the noise before or behind it.
       const bool whole = how == 2 && at == 0;
-      EXPECT_EQ(found, whole ? (Frames{{7, "the payload"}, {8, "next"}, {9, "last"}})
-                             : (Frames{{8, "next"}, {9, "last"}}))
+      EXPECT_EQ(found,
+                whole ? (Frames{{7, "the payload"}, {8, "next"}, {9, "last"}}) : (Frames{{8, "next"}, {9, "last"}}))
           << at << " " << how;
     }
   }
@@ -133,7 +134,8 @@ TEST(Payloads, Questions) {
   const auto number = [](int32_t n) { return Fd::Literal(n).bits(); };
   RunRequest run = {.reset = true, .ops = {}, .foreseen = {}};
   run.ops.push_back({.call = Call::kPipe2, .arg = {kONonblock}});
-  run.ops.push_back({.call = Call::kEpollWait, .thread = 3, .arg = {number(1000000), Memory().bits(), 8, ~uint64_t{0}}});
+  run.ops.push_back(
+      {.call = Call::kEpollWait, .thread = 3, .arg = {number(1000000), Memory().bits(), 8, ~uint64_t{0}}});
   run.ops.push_back({.call = Call::kClose, .process = 1, .arg = {number(-1)}});
   Canonicalize(run.ops);
   Outcome pipe;
@@ -147,7 +149,8 @@ TEST(Payloads, Questions) {
   EXPECT_EQ(read.foreseen[0].number[1], 5);
   EXPECT_EQ(read.foreseen[2].number[0], -1);
   const std::string payload = ToPayload(run);
-  for (size_t size = 0; size < payload.size(); ++size) EXPECT_FALSE(FromPayload(payload.substr(0, size), &read)) << size;
+  for (size_t size = 0; size < payload.size(); ++size)
+    EXPECT_FALSE(FromPayload(payload.substr(0, size), &read)) << size;
 
   AgentInfo info = {.release = "6.1.0", .version = "#1", .machine = "s390x", .page = 65536};
   info.facts = {{"pipe.slots", "16"}};
