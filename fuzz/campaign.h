@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "oracle/expectations.h"
 
 namespace pollux {
 
@@ -30,6 +31,7 @@ struct CampaignOptions {
   bool sleeps = true;              // rarely, 1 ms waits that may expire
   uint32_t threads = 6;            // the most that a trace has; 0: none has any
   bool quiet = false;              // no progress
+  Expectations expectations;       // what is known to differ
   std::vector<std::string> only;   // types of file that traces use (fuzz/habits.h); empty: all
 };
 
@@ -58,6 +60,7 @@ struct Summary {
   uint64_t traces = 0, ops = 0;
   std::vector<Finding> findings;  // reproduced
   std::vector<Finding> unreproducible;
+  std::vector<Finding> expected;           // reproduced, and known (CampaignOptions::expectations)
   uint64_t exact = 0;                      // ops that did the one thing that was allowed
   std::map<std::string, uint64_t> by_set;  // ops that did one of several things, by why
   std::map<std::string, uint64_t> inconclusive, skipped;
@@ -65,6 +68,7 @@ struct Summary {
   std::vector<TypeRules> type_rules;  // of CampaignOptions::only
   bool interrupted = false;
   uint64_t worker_deaths = 0;
+  uint64_t target_deaths = 0;  // of a target that is a command, by an op or from outside
 
   double ops_per_second() const { return seconds > 0 ? static_cast<double>(ops) / seconds : 0; }
 };

@@ -228,7 +228,8 @@ void Findings::Explain(const Suspect& suspect) const {
     if (written.ok() && !d.artefacts.empty()) Put(answer_->path, d.artefacts.front());
   }
   // A finding is told once, in full.
-  if (known == nullptr && !options_.quiet) std::fprintf(stderr, "%s\n", PrintDivergence(d).c_str());
+  const bool expected = options_.expectations.Find(KindName(d.verdict.kind), as_if) != nullptr;
+  if (known == nullptr && !expected && !options_.quiet) std::fprintf(stderr, "%s\n", PrintDivergence(d).c_str());
   answer_->done = true;
 }
 
@@ -262,7 +263,9 @@ void Findings::Report(const Shared& shared, Summary* summary) const {
   for (const auto& [reason, n] : inconclusive_) summary->inconclusive[reason] += n;
   std::set<uint64_t> explained;
   for (const Known& k : reproduced_) {
-    summary->findings.push_back(counted(k));
+    const Finding finding = counted(k);
+    const bool known = options_.expectations.Find(finding.signature, finding.as_if) != nullptr;
+    (known ? summary->expected : summary->findings).push_back(finding);
     explained.insert(k.kinds.begin(), k.kinds.end());
   }
   for (const Known& k : unreproducible_) {

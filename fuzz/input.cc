@@ -104,4 +104,16 @@ absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Target& target, const std:
   return std::make_unique<Model>(*found, target.facts());
 }
 
+extern const char kGvisorExpectations[];  // expectations_text.cc
+
+absl::StatusOr<Expectations> ExpectationsOf(const std::string& target, const std::string& file) {
+  if (file.empty()) {
+    if (target != "gvisor") return Expectations();
+    return Expectations::Parse(kGvisorExpectations, "ci/expectations/gvisor.txt");
+  }
+  const absl::StatusOr<std::string> text = ReadFile(file);
+  if (!text.ok()) return text.status();
+  return Expectations::Parse(*text, file);
+}
+
 }  // namespace pollux

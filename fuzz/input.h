@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "model/profile.h"
 #include "model/trace.h"
+#include "oracle/expectations.h"
 #include "oracle/target.h"
 
 namespace pollux {
@@ -37,6 +38,10 @@ bool WrittenFor(const Trace& trace, const Model& model);
 
 // The model that a target is held to: `profile` if given, else the one that the target claims.
 absl::StatusOr<std::unique_ptr<Model>> ModelFor(const Target& target, const std::string& profile);
+
+// What is known to differ on a target: from a file, or if that is empty as it was in ci/expectations when this was
+// built. INVALID_ARGUMENT says what is wrong with the file.
+absl::StatusOr<Expectations> ExpectationsOf(const std::string& target, const std::string& file);
 
 }  // namespace pollux
 

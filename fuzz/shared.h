@@ -74,6 +74,7 @@ struct WorkerBlock {
 
   // Counts, over all lives of the worker.
   std::atomic<uint64_t> traces{0}, ops{0}, exact{0};
+  std::atomic<uint64_t> deaths{0};             // of a target that is started again
   std::atomic<uint64_t> inconclusive[8] = {};  // by Reason
   std::atomic<uint8_t> rules[kRules] = {};     // 1: held at least once
   SharedTally skips, sets;

@@ -9,11 +9,14 @@
 namespace pollux {
 
 std::string ToJson(const Summary& s) {
-  nlohmann::ordered_json divergences = nlohmann::ordered_json::array();
-  for (const Finding& f : s.findings) {
-    divergences.push_back(
-        {{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops}, {"path", f.path}});
-  }
+  const auto list = [](const std::vector<Finding>& findings) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (const Finding& f : findings) {
+      all.push_back(
+          {{"signature", f.signature}, {"as_if", f.as_if}, {"count", f.count}, {"ops", f.ops}, {"path", f.path}});
+    }
+    return all;
+  };
   nlohmann::ordered_json json = {{"target", s.target},
                                  {"profile", s.profile},
                                  {"stepping", s.stepping},
@@ -21,7 +24,9 @@ std::string ToJson(const Summary& s) {
                                  {"traces", s.traces},
                                  {"ops", s.ops},
                                  {"ops_per_second", s.ops_per_second()},
-                                 {"divergences", divergences},
+                                 {"divergences", list(s.findings)},
+                                 {"expected", list(s.expected)},
+                                 {"target_deaths", s.target_deaths},
                                  {"exact", s.exact},
                                  {"by_set", s.by_set},
                                  {"inconclusive", s.inconclusive},
@@ -49,6 +54,7 @@ std::string ToText(const Summary& s) {
       absl::StrAppend(&text, ")  ", f.path, "\n");
     }
   };
+  list("expected: ", s.expected, false);
   list("divergence: ", s.findings, false);
   list("not reproducible: ", s.unreproducible, true);
   uint64_t by_set = 0;
@@ -65,6 +71,7 @@ std::string ToText(const Summary& s) {
   }
   if (!s.stepping.empty()) absl::StrAppend(&text, "threads: ", s.stepping, "\n");
   if (s.worker_deaths > 0) absl::StrAppend(&text, "workers that died: ", s.worker_deaths, "\n");
+  if (s.target_deaths > 0) absl::StrAppend(&text, "the target died and was started again: ", s.target_deaths, "\n");
   if (s.findings.empty() && s.unreproducible.empty()) absl::StrAppend(&text, "no divergence\n");
   if (s.interrupted) absl::StrAppend(&text, "interrupted\n");
   return text;

@@ -398,6 +398,7 @@ class Supervisor {
         }
       }
       summary_.exact += b.exact.load();
+      summary_.target_deaths += b.deaths.load();
       b.sets.AddTo(&summary_.by_set);
       b.skips.AddTo(&summary_.skipped);
     }

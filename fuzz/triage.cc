@@ -74,6 +74,8 @@ Diagnosis Triage(Target* target, Model* model, const std::vector<Op>& ops, const
     d.as_if.push_back(std::move(name));
   }
   if (d.as_if.empty()) d.as_if = AsIf(options.last_resort, d.profile, d.facts, d.ops, d.outcomes);
+  const Difference how = d.verdict.kind.difference;
+  if (how == Difference::kDied || how == Difference::kHung) d.last_words = target->last_words();
   Explain(model, &d);
   return diagnosis;
 }

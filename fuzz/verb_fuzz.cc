@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "fuzz/campaign.h"
 #include "fuzz/habits.h"
+#include "fuzz/input.h"
 #include "fuzz/verbs.h"
 
 namespace pollux {
@@ -31,6 +32,7 @@ bool ParseTime(const std::string& text, double* seconds) {
 struct Args {
   CampaignOptions campaign;
   std::string time;
+  std::string expectations;
   bool json = false, no_sleeps = false;
 };
 
@@ -46,6 +48,9 @@ int Fuzz(Args* args) {
   for (const std::string& type : c.only) {
     if (KindsOf({&type, 1}) == 0) return UsageError(absl::StrCat("--only ", type, ": expected one of ", TypeNames()));
   }
+  absl::StatusOr<Expectations> expectations = ExpectationsOf(c.target, args->expectations);
+  if (!expectations.ok()) return StatusError(expectations.status());
+  c.expectations = *std::move(expectations);
   const absl::StatusOr<Summary> summary = RunCampaign(c);
   if (!summary.ok()) return StatusError(summary.status());
   std::fputs(ToText(*summary).c_str(), stderr);
@@ -83,10 +88,14 @@ Action FuzzVerb(CLI::App* verb) {
   verb->add_option("--threads", c.threads, "the most threads that a trace has; 0: none has any")
       ->check(CLI::Range(0u, uint32_t{kMaxThreads}))
       ->capture_default_str();
+  verb->add_option("--expectations", args->expectations,
+                   "a file of what is known to differ (ci/expectations; gvisor's own by default)");
   verb->add_flag("--no-sleeps", args->no_sleeps, "no waits that expire");
   verb->add_flag("--quiet", c.quiet, "no progress");
   verb->add_flag("--json", args->json, "the last line of stdout is the summary as JSON");
-  verb->footer("Example:\n  pollux fuzz --time 60 --jobs 2 --corpus corpus.fuzz --artifacts findings");
+  verb->footer(
+      "Example:\n  pollux fuzz --time 60 --jobs 2 --corpus corpus.fuzz --artifacts findings\n"
+      "  pollux fuzz --target gvisor --time 5m");
   return [args] { return Fuzz(args.get()); };
 }
 

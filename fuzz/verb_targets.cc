@@ -20,38 +20,38 @@ struct Args {
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-// What there is to say about this machine's kernel.
-nlohmann::ordered_json DescribeNative(bool people) {
-  absl::StatusOr<std::unique_ptr<Target>> native = OpenTarget("native");
-  nlohmann::ordered_json json = {{"name", "native"}, {"available", native.ok()}};
-  if (!native.ok()) {
-    json["reason"] = Message(native.status());
-    if (people) std::printf("%-24s not available: %s\n", "native", Message(native.status()).c_str());
+// What there is to say about a target that has to be asked.
+nlohmann::ordered_json Describe(const std::string& name, const char* what, bool people) {
+  absl::StatusOr<std::unique_ptr<Target>> target = OpenTarget(name);
+  nlohmann::ordered_json json = {{"name", name}, {"available", target.ok()}};
+  if (!target.ok()) {
+    json["reason"] = Message(target.status());
+    if (people) std::printf("%-24s not available: %s\n", name.c_str(), Message(target.status()).c_str());
     return json;
   }
-  json["profile"] = (*native)->profile().name;
-  if (people) std::printf("%-24s this kernel, held to %s\n", "native", (*native)->profile().name.c_str());
-  for (const Quirk quirk : (*native)->probed()) {
+  json["profile"] = (*target)->profile().name;
+  if (people) std::printf("%-24s %s, held to %s\n", name.c_str(), what, (*target)->profile().name.c_str());
+  for (const Quirk quirk : (*target)->probed()) {
     const std::string id(Info(quirk).id);
-    const bool on = (*native)->profile()[quirk];
+    const bool on = (*target)->profile()[quirk];
     json["probed"][id] = on;
     if (people) std::printf("%-24s   probed: %s is %s\n", "", id.c_str(), on ? "on" : "off");
   }
   for (size_t call = 0; call < kCalls; ++call) {
-    const char* why = (*native)->Lacks(static_cast<Call>(call));
+    const char* why = (*target)->Lacks(static_cast<Call>(call));
     if (why == nullptr) continue;
     json["lacks"][std::string(Spec(static_cast<Call>(call)).name)] = why;
     if (people)
       std::printf("%-24s   without %s: %s\n", "", std::string(Spec(static_cast<Call>(call)).name).c_str(), why);
   }
-  if (const char* why = (*native)->LacksCaller32()) {
+  if (const char* why = (*target)->LacksCaller32()) {
     json["lacks"]["i386"] = why;
     if (people) std::printf("%-24s   without 32-bit callers: %s\n", "", why);
   }
-  const std::string stepping = SteppingText((*native)->Threads());
+  const std::string stepping = SteppingText((*target)->Threads());
   json["threads"] = stepping;
   if (people) std::printf("%-24s   threads are %s\n", "", stepping.c_str());
-  const auto facts = PrintFacts((*native)->facts()), defaults = PrintFacts(Facts());
+  const auto facts = PrintFacts((*target)->facts()), defaults = PrintFacts(Facts());
   for (size_t i = 0; i < facts.size(); ++i) {
     json["facts"][facts[i].first] = facts[i].second;
     if (people && facts[i].second != defaults[i].second) {
@@ -62,7 +62,9 @@ nlohmann::ordered_json DescribeNative(bool people) {
 }
 
 int RunTargets(const Args& args) {
-  nlohmann::ordered_json targets = nlohmann::ordered_json::array({DescribeNative(!args.json)});
+  nlohmann::ordered_json targets = nlohmann::ordered_json::array(
+      {Describe("native", "this kernel", !args.json), Describe("gvisor", "gVisor, by runsc", !args.json)});
+  if (!args.json) std::printf("%-24s a command that runs pollux-agent on its stdin and stdout\n", "exec:COMMAND");
   for (const Profile& profile : Profiles()) {
     const std::string name = "model:" + profile.name;
     targets.push_back({{"name", name}, {"available", true}, {"profile", profile.name}});

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -139,6 +140,31 @@ TEST_F(VerbsTest, RulesCountWhatTracesCover) {
   ASSERT_TRUE(json.is_object());
   EXPECT_GT(json["rules_hit"], 3);
   EXPECT_LT(json["rules_hit"], json["rules_total"]);
+}
+
+TEST_F(VerbsTest, RunsElsewhere) {
+  const std::string good = Write("good.trace", kGood);
+  EXPECT_EQ(Pollux("run --target 'exec:" POLLUX_AGENT_PROGRAM "' " + good).status, 0);
+  EXPECT_EQ(Pollux("run --target 'exec:exit 5' " + good).status, 4);
+  EXPECT_EQ(Pollux("fuzz --quiet --ops 2000 --target 'exec:exec " POLLUX_AGENT_PROGRAM "'").status, 0);
+}
+
+// What is expected is no divergence, and what no witness gives any more is stale.
+TEST_F(VerbsTest, Expectations) {
+  const std::string good = Write("good.trace", kGood);
+  const nlohmann::json found = LastLine(Pollux("run --json" + std::string(kPlanted) + good).out);
+  const std::string signature = found["divergences"][0]["signature"];
+  std::string text = signature + "\n    It is planted.\n";
+  std::istringstream lines(kGood);
+  for (std::string line; std::getline(lines, line);) text += "    | " + line + "\n";
+  const std::string known = "--expectations " + Write("known.txt", text) + " ";
+  const Result r = Pollux("run --json --witnesses" + std::string(kPlanted) + known + good);
+  EXPECT_EQ(r.status, 0) << r.out;
+  EXPECT_EQ(LastLine(r.out)["expected"].size(), 1u) << r.out;
+  EXPECT_EQ(LastLine(r.out)["divergences"].size(), 0u) << r.out;
+  EXPECT_EQ(Pollux("run --witnesses" + std::string(kModel) + known).status, 1);
+  EXPECT_EQ(Pollux("run --expectations " + Write("torn.txt", "poll\n") + " " + good).status, 2);
+  EXPECT_EQ(Pollux("run").status, 2);
 }
 
 TEST_F(VerbsTest, HelpShowsAnExample) {

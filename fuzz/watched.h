@@ -5,6 +5,7 @@
 #ifndef POLLUX_FUZZ_WATCHED_H_
 #define POLLUX_FUZZ_WATCHED_H_
 
+#include <span>
 #include <string>
 
 #include "fuzz/feedback.h"
@@ -29,6 +30,11 @@ class Watched : public Target {
   }
   bool Disturbed() override { return target_->Disturbed(); }
   Reason Doubt() override { return target_->Doubt(); }
+  bool far() const override { return target_->far(); }
+  uint32_t Foresee(std::span<const pollux::Op> ops, std::span<const Outcome> outcomes) override {
+    return target_->Foresee(ops, outcomes);
+  }
+  void ResetTo(uint32_t foreseen) override { target_->ResetTo(foreseen); }
 
  private:
   Target* target_;

@@ -47,8 +47,13 @@ constexpr uint64_t kCommon = 20;
 // Traces drawn and run between two of libFuzzer's: most fresh traces show nothing new, and need not be encoded,
 // decoded and scanned to learn that.
 constexpr int kDrawnPerInput = 1;
+// To a target that is far, so many go at once.
+constexpr int kDrawnForFar = 32;
 constexpr size_t kMaxInput = 1 << 16;  // bytes of an encoded trace
 constexpr auto kReload = std::chrono::seconds(2);
+
+// Does the model execute, whether right or wrong on purpose?
+bool OfTheModel(const std::string& target) { return target.starts_with("model:") || target.starts_with("planted:"); }
 
 class Worker {
  public:
@@ -61,17 +66,18 @@ class Worker {
         model_(std::move(model)),
         watched_(target_.get(), model_.get(), &feedback_),
         checker_(&watched_, model_.get()),
-        generator_(GeneratorOptions{.sleeps = options.campaign.sleeps,
-                                    .clock = options.campaign.allow_clock || options.campaign.target != "native",
-                                    .callers32 = target_->LacksCaller32() == nullptr,
-                                    .threads = options.campaign.threads,
-                                    .model = options.campaign.target != "native",
-                                    .only = KindsOf(options.campaign.only)}),
+        generator_(GeneratorOptions{
+            .sleeps = options.campaign.sleeps,
+            .callers32 = target_->LacksCaller32() == nullptr,
+            .threads = options.campaign.threads,
+            .model = OfTheModel(options.campaign.target),
+            .only = KindsOf(options.campaign.only)}),
         mutator_(&generator_),
         random_(options.seed),
         corpus_(options.corpus),
         base_ops_(block->ops.load()),
-        base_exact_(block->exact.load()) {
+        base_exact_(block->exact.load()),
+        base_deaths_(block->deaths.load()) {
     check_.never_block = true;
     check_.progress = &block->progress;
     LoadCorpus();
@@ -107,11 +113,28 @@ class Worker {
     run_ = ops_;
     RunTrace(true);
     if (size == 0) return;
+    if (target_->far()) return TestAhead();
     for (int i = 0; i < kDrawnPerInput; ++i) {
       generator_.Draw(&random_, &ops_);
       Avoid();
       run_ = ops_;
       if (RunTrace(false)) pending_.push_back(run_);
+    }
+  }
+
+  // The same for a target that is far: the traces are under way while the first ones are looked at.
+  void TestAhead() {
+    for (int i = 0; i < kDrawnForFar; ++i) {
+      if (shared_->stop.load(std::memory_order_relaxed)) Finish();
+      generator_.Draw(&random_, &ops_);
+      Avoid();
+      CheckOptions check = NextCheck();
+      check.foreseen = checker_.Foresee(&ops_, check);
+      foreseen_.emplace_back(ops_, check);
+    }
+    for (; !foreseen_.empty(); foreseen_.pop_front()) {
+      run_ = std::move(foreseen_.front().first);
+      if (RunTrace(false, foreseen_.front().second)) pending_.push_back(run_);
     }
   }
 
@@ -122,17 +145,24 @@ class Worker {
   }
 
  private:
+  CheckOptions NextCheck() {
+    CheckOptions check = check_;
+    check.observe_fdinfo = ++run_count_ % options_.campaign.observe_every == 0;
+    // It takes a deadline to see that one sleeps: once, in a campaign that is about few types.
+    check.sleeping_opens = !options_.campaign.only.empty() && !Held(Rule::kFifoSleeps);
+    return check;
+  }
+
   // Runs run_. True if it conforms and reached something new.
-  bool RunTrace(bool visible) {
+  bool RunTrace(bool visible) { return RunTrace(visible, NextCheck()); }
+
+  bool RunTrace(bool visible, const CheckOptions& check) {
     if (shared_->stop.load(std::memory_order_relaxed) || OpsSpent()) Finish();
     block_->current.Store(run_);
     block_->progress = 0;
     feedback_.Start(visible);
     model_->rules().ClearHits();
-    check_.observe_fdinfo = ++run_count_ % options_.campaign.observe_every == 0;
-    // It takes a deadline to see that one sleeps: once, in a campaign that is about few types.
-    check_.sleeping_opens = !options_.campaign.only.empty() && !Held(Rule::kFifoSleeps);
-    const Verdict verdict = checker_.Run(&run_, check_);
+    const Verdict verdict = checker_.Run(&run_, check);
     const bool fresh = feedback_.Finish(*model_);
     if (fresh) PublishRules();
     PublishCounts();
@@ -230,6 +260,7 @@ class Worker {
     block_->ops.store(base_ops_ + checker_.ops_run(), std::memory_order_relaxed);
     block_->exact.store(base_exact_ + checker_.exact(), std::memory_order_relaxed);
     skips_.Publish(checker_.skipped(), checker_.skips(), &block_->skips);
+    block_->deaths.store(base_deaths_ + target_->deaths(), std::memory_order_relaxed);
     sets_.Publish(checker_.by_set(), checker_.sets(), &block_->sets);
   }
 
@@ -280,9 +311,10 @@ class Worker {
   std::deque<std::vector<Op>> pending_;  // what libFuzzer has not been shown yet
   std::map<uint64_t, Seen> kinds_;
   std::vector<Op> ops_, other_, run_;
-  std::string given_;  // the input last made, and what it says
+  std::deque<std::pair<std::vector<Op>, CheckOptions>> foreseen_;  // traces under way, and how they are checked
+  std::string given_;                                              // the input last made, and what it says
   std::vector<Op> given_ops_;
-  uint64_t base_ops_, base_exact_, run_count_ = 0;
+  uint64_t base_ops_, base_exact_, base_deaths_, run_count_ = 0;
   Published skips_, sets_;
 };
 

@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "model/abi.h"
+#include "model/file_type.h"
 #include "model/op.h"
 #include "model/rules.h"
 
@@ -122,39 +123,6 @@ inline constexpr size_t kMaxQueues = 2;
 using Queues = std::array<List*, kMaxQueues>;
 
 // --- Files ---------------------------------------------------------------------------------------------------------
-
-enum class FileType : uint8_t {
-  kNone,  // the null file
-  kPath,  // opened with O_PATH
-  kRegular,
-  kDirectory,
-  kMemfd,
-  kNull,  // files without a poll operation
-  kEpoll,
-  kPipe,
-  kEventfd,
-  kUnix,
-  kTimerfd,
-  kUserfaultfd,
-  kPerf,
-  kTcp,
-  kUdp,
-  kDevice,     // opened by name, without a poll operation
-  kOpaque,     // opened by name, with nothing to read either
-  kSecret,     // memfd_secret(2)
-  kTerminal,   // of a process that has none
-  kConstant,   // opened by name; nobody is ever notified
-  kAnnounces,  // tells of changes of a namespace
-  kNetlink,
-  kInotify,
-  kRing,
-  kMqueue,
-  kSignalfd,
-  kPidfd,
-  kPtm,  // master and slave of a pseudoterminal
-  kPts,
-  kCount,
-};
 
 // An open file description.
 struct File {

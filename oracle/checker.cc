@@ -209,12 +209,57 @@ Checker::Checker(Target* target, Model* model) : target_(target), model_(model) 
   for (size_t call = 0; call < kCalls; ++call) lacks_[call] = target->Lacks(static_cast<Call>(call));
 }
 
+Checker::~Checker() = default;
+
+// Answers what is allowed, and keeps what it was asked.
+class Checker::Foreseer : public Target {
+ public:
+  explicit Foreseer(const Target& target) : target_(target) {}
+  void Asks(const Checker& checker) { allowed_ = &checker.allowed_; }
+  const std::vector<Op>& ops() const { return ops_; }
+  const std::vector<Outcome>& outcomes() const { return outcomes_; }
+
+  std::string name() const override { return target_.name(); }
+  const Profile& profile() const override { return target_.profile(); }
+  const Facts& facts() const override { return target_.facts(); }
+  const char* Lacks(Call call) const override { return target_.Lacks(call); }
+  void Reset() override { ops_.clear(), outcomes_.clear(); }
+  void Run(const Op& op, Outcome* out) override {
+    *out = *allowed_;
+    ops_.push_back(op);
+    outcomes_.push_back(*out);
+  }
+
+ private:
+  const Target& target_;
+  const Outcome* allowed_ = nullptr;
+  std::vector<Op> ops_;
+  std::vector<Outcome> outcomes_;
+};
+
+uint32_t Checker::Foresee(std::vector<Op>* ops, const CheckOptions& options) {
+  if (foreseer_ == nullptr) {
+    foreseer_ = std::make_unique<Foreseer>(*target_);
+    ahead_ = std::make_unique<Checker>(foreseer_.get(), model_);
+    foreseer_->Asks(*ahead_);
+  }
+  CheckOptions without = options;
+  without.progress = nullptr;
+  foreseer_->Reset();
+  ahead_->Pass(ops, without, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, nullptr);
+  return target_->Foresee(foreseer_->ops(), foreseer_->outcomes());
+}
+
 Verdict Checker::Run(std::vector<Op>* ops, const CheckOptions& options, std::vector<Outcome>* outcomes) {
+  CheckOptions here = options;
+  if (here.foreseen == 0 && target_->far()) here.foreseen = Foresee(ops, options);
+  target_->ResetTo(here.foreseen);
   Verdict verdict = Passes(ops, options, options.observe_fdinfo ? Observe::kAtEnd : Observe::kNever, outcomes);
   if (verdict.value == Verdict::kDiverges && options.observe_fdinfo && (*ops)[verdict.op].call == Call::kFdinfo) {
     // The interest lists differ: where did they part?
     std::vector<Op> located(ops->begin(), ops->begin() + static_cast<std::ptrdiff_t>(verdict.op));
     std::vector<Outcome> until;
+    target_->Reset();
     Verdict first = Passes(&located, options, Observe::kAlways, &until);
     if (first.value == Verdict::kDiverges) {
       located.resize(first.op + 1);
@@ -235,6 +280,7 @@ Verdict Checker::Passes(std::vector<Op>* ops, const CheckOptions& options, Obser
   Verdict verdict;
   for (const int slot_ms : kSlotsMs) {
     slot_ms_ = slot_ms;
+    if (slot_ms != kSlotsMs[0]) target_->Reset();
     verdict = Pass(ops, options, observe, outcomes);
     if (verdict.value != Verdict::kInconclusive || verdict.reason != Reason::kDisturbed) break;
   }
@@ -244,7 +290,6 @@ Verdict Checker::Passes(std::vector<Op>* ops, const CheckOptions& options, Obser
 Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe,
                       std::vector<Outcome>* outcomes) {
   Verdict verdict;
-  target_->Reset();
   model_->Reset();
   bindings_.Clear();
   unexpected_.clear();

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,6 +76,8 @@ struct CheckOptions {
   bool verify_facts = true;
   // If given, gets the index (in `ops` as they were given) of the op that is about to run.
   volatile uint32_t* progress = nullptr;
+  // What Foresee returned for these ops; 0: nothing did.
+  uint32_t foreseen = 0;
 };
 
 // How often, by reason (static strings).
@@ -89,6 +92,12 @@ class Checker {
  public:
   // Neither is owned. The model must have the target's profile and facts, or be a planted judge.
   Checker(Target* target, Model* model);
+  ~Checker();
+
+  // Tells a target that is far which ops Run is going to ask for with these options, as far as the model knows, and
+  // changes `ops` as Run would. For CheckOptions::foreseen. Run does it by itself where nobody did; several traces that
+  // are foreseen before the first one runs share a journey.
+  uint32_t Foresee(std::vector<Op>* ops, const CheckOptions& options);
 
   // Runs the trace from Reset on. `ops` may be changed: with never_block, blocking ops are rewritten or removed;
   // with observe_fdinfo and a difference, they end with the fdinfo op that shows it first. If `outcomes` is given it
@@ -105,6 +114,7 @@ class Checker {
 
  private:
   enum class Observe { kNever, kAtEnd, kAlways };
+  class Foreseer;
   // Passes, with slots of growing length, until nothing disturbs one that diverges (timeouts.h).
   Verdict Passes(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
   Verdict Pass(std::vector<Op>* ops, const CheckOptions& options, Observe observe, std::vector<Outcome>* outcomes);
@@ -120,6 +130,8 @@ class Checker {
 
   Target* target_;
   Model* model_;
+  std::unique_ptr<Foreseer> foreseer_;  // null before the first time
+  std::unique_ptr<Checker> ahead_;      // asks it
   std::array<const char*, kCalls> lacks_ = {};
   bool threads_ = false;  // the trace has some
   int slot_ms_ = 0;       // of timeouts

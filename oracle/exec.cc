@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -75,8 +76,33 @@ class PollAllowed {
   bool lifted_ = false;
 };
 
+// Closes what /proc lists; false where it does not. For kernels without close_range.
+bool CloseListed() {
+  struct Entry {  // linux_dirent64
+    uint64_t inode, next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+  };
+  const int list = open("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (list < 0) return false;
+  std::vector<int> numbers;
+  alignas(Entry) char buffer[4096];
+  long n;
+  while ((n = syscall(SYS_getdents64, list, buffer, sizeof buffer)) > 0) {
+    for (long at = 0; at < n;) {
+      const Entry* entry = reinterpret_cast<const Entry*>(buffer + at);
+      const int fd = std::atoi(entry->name);
+      if (fd >= 3) numbers.push_back(fd);
+      at += entry->size;
+    }
+  }
+  for (const int fd : numbers) close(fd);
+  return n == 0;
+}
+
 void CloseFrom3() {
-  if (syscall(SYS_close_range, 3, ~0u, 0) == 0) return;
+  if (syscall(SYS_close_range, 3, ~0u, 0) == 0 || CloseListed()) return;
   rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   for (rlim_t fd = 3; fd < std::max<rlim_t>(limit.rlim_cur, 4096); ++fd) close(static_cast<int>(fd));
@@ -186,7 +212,7 @@ void Exec::Reset() {
   announcer_.Reset();
   // It was the first to keep this thread where it is, if it did.
   if (!loopback_.busy()) second_.Unpin();
-  syscall(SYS_close_range, 3, ~0u, 0) == 0 ? void() : CloseFrom3();
+  CloseFrom3();
   if (limit_ != kTraceLimit) [[unlikely]] {
     SetLimit(kTraceLimit);
     if (highest_limit_ > 4096) Compact();

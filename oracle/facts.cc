@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "model/abi.h"
-#include "model/state.h"
+#include "model/file_type.h"
 
 namespace pollux {
 namespace {
@@ -160,6 +160,12 @@ void MeasureUnix(Facts* facts) {
     facts->unix_rcvbuf_min = sndbuf;
   }
 
+  Pair urgent(SOCK_STREAM);
+  const char byte = 0;
+  facts->unix_oob = send(urgent.fd(), &byte, 1, MSG_OOB | MSG_NOSIGNAL) == 1;
+
+  // Who charges a byte for a byte has no buffers to speak of.
+  if (dgram.Charge(1) <= 1) return;
   // Linear buffers double from step to step; the first step that grows by less than the one before has pages.
   std::vector<Facts::Step> steps;
   int64_t growth = 0;
@@ -187,8 +193,6 @@ void MeasureUnix(Facts* facts) {
     }
   }
   MeasureLongMessages(dgram, facts);
-  const char byte = 0;
-  facts->unix_oob = send(stream.fd(), &byte, 1, MSG_OOB | MSG_NOSIGNAL) == 1;
 }
 
 // --- Configuration ---------------------------------------------------------------------------------------------------

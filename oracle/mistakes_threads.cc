@@ -392,6 +392,7 @@ const std::vector<Mistake>& ThreadMistakes() {
          for (Id id = queue->head; id != kNil; id = entries[id].in_queue.next) {
            (entries[id].exclusive && entries[id].thread == 0 ? exclusive : order).push_back(id);
          }
+         if (exclusive.empty()) return;  // a kernel that does not know EXCLUSIVE
          std::rotate(exclusive.begin(), exclusive.end() - 1, exclusive.end());
          order.insert(order.end(), exclusive.begin(), exclusive.end());
          *queue = {};

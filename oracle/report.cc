@@ -221,6 +221,12 @@ std::string PrintDivergence(const Divergence& d) {
   AddField("as if", Joined(d.as_if), &text);
   for (size_t i = 0; i < d.before.size(); ++i) AddField(i == 0 ? "before it" : "", d.before[i], &text);
   AddField("target", d.target + ", held to " + d.profile.name, &text);
+  bool first = true;
+  for (std::string_view rest = d.last_words; !rest.empty(); first = false) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    AddField(first ? "last words" : "", std::string(line), &text);
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  }
   std::string times;
   if (d.runs > 0) times = std::to_string(d.reproduced) + " of " + std::to_string(d.runs) + " times";
   if (d.executions > 0) {

@@ -31,6 +31,7 @@ struct Divergence {
   int executions = 0;                  // that minimizing took; 0: it was not minimized
   bool minimal = false;                // 1-minimal
   std::vector<std::string> artefacts;  // files that hold it
+  std::string last_words;              // what the target said before it died or hung
 
   std::string signature() const;  // the kind and as_if
 };

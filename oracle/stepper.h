@@ -28,7 +28,7 @@
 #include "model/trace.h"
 #include "oracle/cpus.h"
 #include "oracle/exec.h"
-#include "oracle/target.h"
+#include "oracle/doubt.h"
 #include "oracle/viewer.h"
 
 namespace pollux {

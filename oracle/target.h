@@ -15,29 +15,9 @@
 #include "absl/status/statusor.h"
 #include "model/profile.h"
 #include "model/trace.h"
+#include "oracle/doubt.h"
 
 namespace pollux {
-
-// Why there is no verdict.
-enum class Reason : uint8_t {
-  kNone,
-  kFactChanged,  // a fact of the machine is another one than at start-up
-  kOutOfTurn,    // something that was sent may have come later than the op that sent it
-  kTooManyStates,
-  kUnmodelled,
-  kDisturbed,  // a thread may have run in the middle of another one's call
-};
-
-// How a target steps threads, as a self-test has found.
-struct Stepping {
-  enum Level : uint8_t {
-    kNot,       // they are left out
-    kInOrder,   // those who are woken run in the order in which they were
-    kAnyOrder,  // in an order that nobody knows
-  };
-  Level level = kNot;
-  std::string_view how;  // or why not
-};
 
 // "stepped by real-time priorities"; "left out: ..."
 std::string SteppingText(const Stepping& stepping);
@@ -67,6 +47,18 @@ class Target {
   virtual bool Disturbed() { return false; }
   // After a divergence: why it may say nothing, kNone if it does. Measures the facts again.
   virtual Reason Doubt() { return Reason::kNone; }
+
+  // A target that is far executes ops elsewhere, and each question costs a journey: it gains from being told ahead.
+  virtual bool far() const { return false; }
+  // This trace will be run, or may be: ops with literal operands and, for each, the outcome on which those behind it
+  // depend. Ahead of Run the target may execute as much of it as is foreseen rightly. A number for ResetTo, in order;
+  // what it skips is forgotten.
+  virtual uint32_t Foresee(std::span<const Op> /*ops*/, std::span<const Outcome> /*outcomes*/) { return 0; }
+  // Reset, for the trace that was foreseen under this number.
+  virtual void ResetTo(uint32_t /*foreseen*/) { Reset(); }
+  // How often it died and was started again, and the end of what its last life had to say.
+  virtual uint64_t deaths() const { return 0; }
+  virtual std::string last_words() const { return ""; }
 };
 
 struct CallMark;  // oracle/exec.h
@@ -83,8 +75,8 @@ struct TargetOptions {
   CallMark* mark = nullptr;
 };
 
-// "native", "model:PROFILE", "planted:NAME". NOT_FOUND for an unknown name, UNAVAILABLE (with the reason) for
-// one that cannot run here.
+// "native", "model:PROFILE", "planted:NAME", "exec:COMMAND", "gvisor". NOT_FOUND for an unknown name, UNAVAILABLE (with
+// the reason) for one that cannot run here.
 absl::StatusOr<std::unique_ptr<Target>> OpenTarget(std::string_view name, const TargetOptions& options = {});
 
 }  // namespace pollux

@@ -1,6 +1,11 @@
 // Which targets there are: from a name to a Target.
 
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -10,6 +15,7 @@
 #include "oracle/native.h"
 #include "oracle/own_thread.h"
 #include "oracle/planted.h"
+#include "oracle/remote.h"
 #include "oracle/target.h"
 
 namespace pollux {
@@ -40,6 +46,46 @@ absl::StatusOr<std::unique_ptr<Target>> OpenPlanted(std::string_view name) {
   return NewPlantedTarget(*bug);
 }
 
+// The agent that belongs to this build: POLLUX_AGENT, or beside this program.
+std::string AgentPath() {
+  if (const char* named = std::getenv("POLLUX_AGENT")) return named;
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  for (const std::filesystem::path& folder : {self.parent_path(), self.parent_path().parent_path()}) {
+    if (std::filesystem::exists(folder / "pollux-agent", error)) return folder / "pollux-agent";
+  }
+  return "";
+}
+
+absl::StatusOr<std::unique_ptr<Target>> OpenCommand(const std::string& name, std::string_view command,
+                                                    const TargetOptions& options) {
+  if (command.empty())
+    return absl::NotFoundError("exec: needs a command that runs pollux-agent, such as exec:pollux-agent");
+  return RemoteTarget::Open(name, {"/bin/sh", "-c", std::string(command)}, options);
+}
+
+// Is there a program of that name in PATH?
+bool Installed(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "/usr/bin" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+absl::StatusOr<std::unique_ptr<Target>> OpenGvisor(const TargetOptions& options) {
+  if (!Installed("runsc")) {
+    return absl::UnavailableError("gvisor: there is no runsc here: install Debian's package runsc (ci/setup gvisor)");
+  }
+  const std::string agent = AgentPath();
+  if (agent.empty()) {
+    return absl::UnavailableError("gvisor: there is no pollux-agent beside pollux: build it, or set POLLUX_AGENT");
+  }
+  return RemoteTarget::Open("gvisor", {"runsc", "--platform=ptrace", "--network=none", "--ignore-cgroups", "do", agent},
+                            options);
+}
+
 }  // namespace
 
 std::string SteppingText(const Stepping& stepping) {
@@ -49,12 +95,14 @@ std::string SteppingText(const Stepping& stepping) {
 }
 
 absl::StatusOr<std::unique_ptr<Target>> OpenTarget(std::string_view name, const TargetOptions& options) {
-  constexpr std::string_view kModel = "model:", kPlanted = "planted:";
+  constexpr std::string_view kModel = "model:", kPlanted = "planted:", kExec = "exec:";
   if (name == "native") return OpenNative(options);
   if (name.starts_with(kModel)) return OpenModel(std::string(name), name.substr(kModel.size()));
   if (name.starts_with(kPlanted)) return OpenPlanted(name.substr(kPlanted.size()));
-  return absl::NotFoundError(
-      absl::StrCat("no target is called '", std::string(name), "'; there are native, model:PROFILE and planted:NAME"));
+  if (name.starts_with(kExec)) return OpenCommand(std::string(name), name.substr(kExec.size()), options);
+  if (name == "gvisor") return OpenGvisor(options);
+  return absl::NotFoundError(absl::StrCat("no target is called '", std::string(name),
+                                          "'; there are native, model:PROFILE, planted:NAME, exec:COMMAND and gvisor"));
 }
 
 }  // namespace pollux

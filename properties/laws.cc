@@ -73,7 +73,8 @@ std::vector<Op> Draw(uint64_t seed) {
   for (size_t i = 0; i < ops.size(); ++i) {
     const Call call = ops[i].call;
     const bool process = ops[i].process != 0 || call == Call::kFork || call == Call::kExit || call == Call::kExecve;
-    drop[i] = call == Call::kPrlimit || process;
+    // A law may put other ops before the one that lets a timeout pass.
+    drop[i] = call == Call::kPrlimit || call == Call::kExpire || process;
   }
   ops = WithoutOps(ops, drop);
   NeverBlock(&ops);
