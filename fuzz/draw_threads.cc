@@ -179,7 +179,87 @@ void InFiles(Generator& g, int32_t ep) {
   g.Stir(ep);
 }
 
-constexpr Scene kScenes[] = {{60, &OnOne}, {16, &Closed}, {30, &Herd}, {40, &Nest}, {30, &InFiles}};
+// Reads of what somebody else fills: sockets, timers, inotify.
+void InReads(Generator& g, int32_t ep) {
+  Random& r = g.random();
+  const auto second = [&g] { return g.shadow().Number(Fd::Output(g.shadow().size() - 1, 1)); };
+  const uint32_t readers = 1 + r.Below(3), events = 1 + r.Below(3);
+  const auto watch = [&](int32_t n) {
+    if (!r.OneIn(3)) g.Register(ep, n, kIn | (r.OneIn(2) ? kEt : 0) | (r.OneIn(4) ? kExclusive : 0));
+    if (r.OneIn(3)) Sleepers(g, ep);
+  };
+  // The release of an inotify takes a kernel some milliseconds.
+  const bool inotify = g.model() || r.OneIn(12);
+  switch (inotify ? r.Below(5) : 2 * r.Below(5)) {
+    case 0: {
+      const int32_t timer = g.Made(ops::Make(Call::kTimerfdCreate, {kClockMonotonic, 0}));
+      if (timer < 0) return;
+      if (r.OneIn(2)) watch(timer);
+      for (uint32_t i = 0; i < readers; ++i) g.ByThread(ops::Read(g.Operand(timer), 8));
+      watch(timer);
+      for (uint32_t i = 0; i < events; ++i) {
+        if (r.OneIn(2)) {
+          g.Emit(ops::Make(Call::kTimerfdTicks, {g.Operand(timer).bits(), 1 + r.Below(4)}));
+        } else {
+          g.Emit(ops::Make(Call::kTimerfdSettime, {g.Operand(timer).bits(), 0, 0, uint64_t{!r.OneIn(4)}}));
+        }
+      }
+      return;
+    }
+    case 1: {
+      const int32_t notify = g.Made(ops::Make(Call::kInotifyInit1, {0}));
+      const int32_t file = g.Made(ops::Pipe2(kONonblock));
+      if (notify < 0 || file < 0) return;
+      const int32_t writer = second();
+      g.Emit(ops::InotifyAdd(g.Operand(notify), g.Operand(file), kInAllEvents));
+      if (r.OneIn(2)) watch(notify);
+      for (uint32_t i = 0; i < readers; ++i) {
+        g.ByThread(
+            ops::Make(Call::kInotifyRead, {g.Operand(notify).bits(), Memory().bits(), r.OneIn(2) ? 16u : 4096u}));
+      }
+      watch(notify);
+      for (uint32_t i = 0; i < events; ++i) {
+        if (r.OneIn(8)) g.Emit(ops::IoctlInt(Call::kFionbio, g.Operand(notify), 1));
+        g.Emit(r.OneIn(3) ? ops::Read(g.Operand(file), 1) : ops::Write(g.Operand(writer), 1));
+      }
+      return;
+    }
+    default: {
+      constexpr int32_t kTypes[] = {kSockStream, kSockStream, kSockDgram, kSockSeqpacket};
+      const int32_t a = g.Made(ops::Socketpair(r.Pick(kTypes), 0));
+      if (a < 0) return;
+      const int32_t b = second();
+      if (r.OneIn(2)) watch(a);
+      for (uint32_t i = 0; i < readers; ++i) {
+        const uint64_t bytes = 1 + r.Below(4);
+        const uint32_t flags = r.OneIn(8) ? kMsgPeek : 0;
+        g.ByThread(r.OneIn(2) ? ops::Recv(g.Operand(a), bytes, flags) : ops::Read(g.Operand(a), bytes));
+      }
+      watch(a);
+      for (uint32_t i = 0; i < events; ++i) {
+        switch (r.Below(10)) {
+          case 0:
+            g.Emit(ops::IoctlInt(Call::kFionbio, g.Operand(a), 1));
+            break;
+          case 1:
+            g.Emit(ops::Shutdown(g.Operand(r.OneIn(2) ? a : b), static_cast<int32_t>(r.Below(3))));
+            break;
+          case 2:
+            g.Emit(ops::Close(g.Operand(r.OneIn(2) ? a : b)));
+            break;
+          case 3:
+            g.Emit(ops::Write(g.Operand(a), 1));  // and what it held is freed when it is read: OUT
+            g.Emit(ops::Recv(g.Operand(b), 8, kMsgDontwait));
+            break;
+          default:
+            g.Emit(ops::Send(g.Operand(b), 1 + r.Below(4), kMsgDontwait | (r.OneIn(12) ? kMsgOob : 0)));
+        }
+      }
+    }
+  }
+}
+
+constexpr Scene kScenes[] = {{60, &OnOne}, {16, &Closed}, {30, &Herd}, {40, &Nest}, {30, &InFiles}, {30, &InReads}};
 
 }  // namespace
 

@@ -66,6 +66,8 @@ class Generator {
   // By taste: does this creator have a flag that most have not?
   bool OddFlag() { return random_->Chance(taste_.fresh_flags); }
   bool clock() const { return options_.clock; }
+  // Does a model execute, on which nothing costs much?
+  bool model() const { return options_.model; }
   bool threads() const { return taste_.threads > 0; }
   uint32_t most_threads() const { return options_.threads; }
 

@@ -172,5 +172,22 @@ TEST(Reduce, SimplifyingEnds) {
   }
 }
 
+// Two threads that sleep and one that writes: the controller writes as well, and what expires goes by its new number.
+TEST_F(MinTest, ThreadsAreMergedAndNumberedFromOne) {
+  const Minimal minimal = Minimize(Rule::kWaitTimeout, false, R"(
+ep = epoll_create1(0)
+e  = eventfd(0, EFD_NONBLOCK)
+T9 epoll_ctl(ep, ADD, e, IN, 0x1)
+T3 epoll_wait(ep, 8, 3600000)
+T5 write(e, u64 1)
+T7 epoll_wait(ep, 8, 0)
+T8 read(e, 8)
+T7 epoll_wait(ep, 8, 3600000)
+expire(T7)
+)");
+  ExpectMinimal(minimal);
+  EXPECT_EQ(Lines(minimal), "ep = epoll_create1(0)\nT1 epoll_wait(ep, 8, 1)\nexpire(T1)\n");
+}
+
 }  // namespace
 }  // namespace pollux

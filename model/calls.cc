@@ -523,6 +523,7 @@ const char* NoThreadMakes(const Op& op) {
     case Call::kShutdown:
     case Call::kEventfd:
     case Call::kTimerfdTicks:
+    case Call::kInotifyRead:
       return nullptr;
     default:
       return "no thread makes this call";

@@ -109,6 +109,8 @@ class Model {
   bool Lasts(const Op& op) const { return running_ != 0 && TimeoutOf(op) == Timeout::kFinite; }
   const char* NotInThreads(const Op& op) const;
   bool WakeThread(List& queue, Id entry, uint32_t key);
+  bool MaySleep(const Op& op, const File& file) const;
+  bool SleepsOn(Id file) const;
   uint8_t TakeWoken();
   struct Order;
   size_t Chosen(size_t n);

@@ -70,14 +70,50 @@ void Model::Expire(const Op& op, Outcome* out) {
 // Why the op cannot be a step: it would sleep where no sleep is modelled.
 const char* Model::NotInThreads(const Op& op) const {
   if (op.process != 0) return "no second process beside threads";
+  if (op.call == Call::kTimerfdSettime && SleepsOn(FileAt(op.num(0))) &&
+      NearInterval(static_cast<int64_t>(op.arg[4]), static_cast<int64_t>(op.arg[5])))
+    return "nobody sees when a timer that a thread reads has expired again";
+  if (op.call == Call::kSetsockopt && op.num(1) == kSoRcvlowat && SleepsOn(FileAt(op.num(0))))
+    return "what a thread waits for is what it found when it came";
   if (op.thread == 0) return Blocks(op) ? "the controller does not sleep while threads do" : nullptr;
   if (const char* why = NoThreadMakes(op)) return why;
   if (state_.threads[op.thread].state != Thread::kIdle) return "the thread is in a call";
-  const Id file = FileAt(op.num(0));
-  if (op.call == Call::kRead && state_.files[file].type == FileType::kTimerfd) return "no thread reads timers";
-  const bool known = (op.call == Call::kRead || op.call == Call::kWrite) && file != kNil &&
-                     (state_.files[file].type == FileType::kPipe || state_.files[file].type == FileType::kEventfd);
-  return !known && Blocks(op) ? "no thread sleeps there yet" : nullptr;
+  const File& file = state_.files[FileAt(op.num(0))];
+  const Timerfd& timer = state_.timerfds[file.type == FileType::kTimerfd ? file.object : kNil];
+  if (op.call == Call::kRead && NearInterval(timer.interval[0], timer.interval[1]))
+    return "nobody sees when a timer that a thread reads has expired again";
+  return !MaySleep(op, file) && Blocks(op) ? "no thread sleeps there yet" : nullptr;
+}
+
+// Is this sleep modelled?
+bool Model::MaySleep(const Op& op, const File& file) const {
+  const Call call = op.call;
+  switch (file.type) {
+    case FileType::kPipe:
+    case FileType::kEventfd:
+      return call == Call::kRead || call == Call::kWrite;
+    case FileType::kTimerfd:
+      return call == Call::kRead;
+    case FileType::kInotify:
+      return call == Call::kInotifyRead;
+    case FileType::kUnix:
+      // One that waits for more than a byte has taken some when it sleeps. A peek of a stream may miss its wake where
+      // another reader has dropped an out-of-band byte in the meantime (R5.67).
+      if (call == Call::kRecv && (op.u32(3) & kMsgPeek) != 0 && state_.sockets[file.object].type == kSockStream)
+        return false;
+      return (call == Call::kRead || call == Call::kRecv) && state_.sockets[file.object].receive_low <= 1;
+    default:
+      return false;
+  }
+}
+
+// Does a thread sleep in a call on the same object?
+bool Model::SleepsOn(Id id) const {
+  const File& file = state_.files[id];
+  return std::any_of(state_.threads.begin(), state_.threads.end(), [&](const Thread& t) {
+    return t.state != Thread::kIdle && t.file != kNil && state_.files[t.file].type == file.type &&
+           state_.files[t.file].object == file.object;
+  });
 }
 
 // --- Going to sleep --------------------------------------------------------------------------------------------------
@@ -125,13 +161,34 @@ void Model::SleepIn(uint8_t thread) {
     return Enqueue(thread, &state_.instances[file.object].waiters, {kNil, t.file, 0}, entry, front);
   }
   List* queue = &state_.eventfds[file.object].queue;
-  if (file.type == FileType::kPipe) {
-    Pipe& p = state_.pipes[file.object];
-    queue = t.op.call == Call::kRead || Has(Quirk::kPipeOneQueue) ? &p.readers_queue : &p.writers_queue;
+  bool tail = true;
+  switch (file.type) {
+    case FileType::kPipe: {
+      Pipe& p = state_.pipes[file.object];
+      queue = t.op.call == Call::kRead || Has(Quirk::kPipeOneQueue) ? &p.readers_queue : &p.writers_queue;
+      break;
+    }
+    case FileType::kTimerfd:
+      queue = &state_.timerfds[file.object].queue;
+      break;
+    case FileType::kInotify:  // add_wait_queue(), woken_wake_function()
+      queue = &state_.inotifies[file.object].queue;
+      entry.stays = true, tail = false;
+      break;
+    case FileType::kUnix: {
+      Socket& s = state_.sockets[file.object];
+      queue = &s.queue;
+      tail = s.type != kSockStream;      // unix_stream_data_wait(): prepare_to_wait()
+      if (tail) entry.key = kIn | kErr;  // receiver_wake_function()
+      break;
+    }
+    default:
+      entry.stays = Has(Quirk::kEventfdSleepsFirst);
+      tail = !entry.stays;
   }
-  entry.exclusive = rules_(Rule::kSleepExclusive, file.type == FileType::kPipe, t.file);
-  entry.stays = file.type == FileType::kEventfd && Has(Quirk::kEventfdSleepsFirst);
-  Enqueue(thread, queue, {kNil, t.file, 0}, entry, !rules_(Rule::kSleepTail, !entry.stays, t.file));
+  const bool message = file.type == FileType::kUnix && tail;
+  entry.exclusive = rules_(Rule::kSleepExclusive, file.type == FileType::kPipe || message, t.file);
+  Enqueue(thread, queue, {kNil, t.file, 0}, entry, !rules_(Rule::kSleepTail, tail, t.file));
 }
 
 // In poll(2) or select(2): in every queue of every file, in the order in which they were asked, until it returns.
@@ -174,7 +231,8 @@ void Model::WakeWaiter(Id id, Rule why) {
 bool Model::WakeThread(List& queue, Id entry, uint32_t key) {
   const WaitEntry w = state_.entries[entry];
   Thread& t = state_.threads[w.thread];
-  if (w.key != 0 && rules_(Rule::kPollKey, key != 0 && (key & w.key) == 0, entry)) return false;
+  const Rule why = Polls(t.op.call) ? Rule::kPollKey : Rule::kSleepKey;
+  if (w.key != 0 && rules_(why, key != 0 && (key & w.key) == 0, entry)) return false;
   if (t.state != Thread::kAsleep) return false;
   t.state = Thread::kWoken, t.woken_by = rules_.last();
   state_.woken.push_back(w.thread);
@@ -209,15 +267,24 @@ void Model::Resume(uint8_t thread, Outcome* out) {
     const int64_t n = static_cast<int64_t>(op.arg[2]);
     const FileOps& ops = Ops(f.type);
     // wait_event(): a wake alone ends no sleep, nor is anything else looked at.
-    const bool passes = f.type == FileType::kPipe ? PipePasses(f, op.call) : EventfdPasses(f, op.call, op.arg[3]);
+    const bool passes = f.type == FileType::kPipe      ? PipePasses(f, op.call)
+                        : f.type == FileType::kEventfd ? EventfdPasses(f, op.call, op.arg[3])
+                        : f.type == FileType::kTimerfd ? state_.timerfds[f.object].ticks > 0
+                                                       : true;  // it looks anew
     if (rules_(Rule::kSleepCondition, !passes, t.file)) {
       out->kind = Outcome::kBlocked;
-    } else if (op.call == Call::kRead && ops.read != nullptr) {
+    } else if (op.call == Call::kRecv && ops.socket != nullptr) {
+      (this->*ops.socket->recv)(f, op.mem(1), n, op.u32(3), out);
+    } else if ((op.call == Call::kRead || op.call == Call::kInotifyRead) && ops.read != nullptr) {
       (this->*ops.read)(f, op.mem(1), n, out);
+      if (op.call == Call::kInotifyRead && out->kind == Outcome::kValues) out->kind = Outcome::kRecords;
     } else if (op.call == Call::kWrite && ops.write != nullptr) {
       (this->*ops.write)(f, op.mem(1), n, op.arg[3], out);
     } else {
       out->Value(0);  // only where a rule is planted
+    }
+    if (op.call == Call::kRead || op.call == Call::kWrite) {
+      Transferred(t.file, *out, op.call == Call::kRead ? kInAccess : kInModify);
     }
   }
   if (out->kind != Outcome::kBlocked) return Finish(thread);

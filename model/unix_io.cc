@@ -151,7 +151,8 @@ void Model::UnixRecv(const File& file, Memory memory, int64_t n, uint32_t flags,
     out->Clear(), out->kind = Outcome::kSkipped, out->note = "recv: flags beyond DONTWAIT, PEEK, TRUNC and OOB";
     return;
   }
-  const bool nonblock = (file.flags & kONonblock) != 0 || (flags & kMsgDontwait) != 0;
+  // Who sleeps has looked at that when it came.
+  const bool nonblock = !Again() && ((file.flags & kONonblock) != 0 || (flags & kMsgDontwait) != 0);
   Transfer t = {memory, n, flags, nonblock};
   if (state_.sockets[file.object].type == kSockStream) {
     StreamRecv(file.object, &t, out);

@@ -65,22 +65,22 @@ static long reap(int fd, uint32_t n) {
 )",
      ""},
     {"notice", R"(
-/* An event of inotify that was read. */
+/* What was read of an inotify, one after the other. */
 static void notice(int index, uint32_t mask, int wd) {
   struct inotify_event e;
   memcpy(&e, buffer + (size_t)index * sizeof e, sizeof e);
-  if (e.mask != mask) differs("has an event with mask", e.mask);
-  if (e.wd != wd || e.len != 0) differs("has an event of watch", e.wd);
+  if (e.mask != mask) differs("tells of another mask:", e.mask);
+  if (e.wd != wd || e.len != 0) differs("tells of another watch:", e.wd);
 }
 )",
      R"(
-/* An event of inotify that was read. */
+/* What was read of an inotify, one after the other. */
 static void notice(int index, uint32_t mask, int wd) {
   struct inotify_event e;
   memcpy(&e, buffer + (size_t)index * sizeof e, sizeof e);
-  EXPECT_EQ(e.mask, mask) << "event " << index;
-  EXPECT_EQ(e.wd, wd) << "event " << index;
-  EXPECT_EQ(e.len, 0u) << "event " << index;
+  EXPECT_EQ(e.mask, mask) << "number " << index;
+  EXPECT_EQ(e.wd, wd) << "number " << index;
+  EXPECT_EQ(e.len, 0u) << "number " << index;
 }
 )"},
 };

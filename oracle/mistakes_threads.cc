@@ -101,6 +101,8 @@ Id EntryIn(const State& state, const List& queue, Id item) {
   return id;
 }
 
+FileType TypeOf(const Scene& s) { return s.state().files[s.id].type; }
+
 bool Waits(const Scene& s, FileType type, Call call) {
   return s.state().files[s.id].type == type && Asking(s).call == call;
 }
@@ -314,6 +316,28 @@ const std::vector<Mistake>& ThreadMistakes() {
          s.model.WakeWaiter(instance, Rule::kWakeScan);
          return s.value;
        }},
+
+      // --- Reads of sockets, timers, inotify ------------------------------------------------------------------------
+      {"thread.stream-oldest",
+       "threads",
+       "reads of a stream are served in the order in which they came",
+       {Rule::kSleepTail},
+       [](Scene& s) { return s.value || TypeOf(s) == FileType::kUnix; }},
+      {"thread.datagram-herd",
+       "threads",
+       "a datagram wakes all who wait for one; who comes too late stands at the tail again",
+       {Rule::kSleepExclusive},
+       [](Scene& s) { return s.value && TypeOf(s) != FileType::kUnix; }},
+      {"thread.timer-one",
+       "threads",
+       "a timer that expires tells one read and nobody behind it",
+       {Rule::kSleepExclusive},
+       [](Scene& s) { return s.value || TypeOf(s) == FileType::kTimerfd; }},
+      {"thread.inotify-one",
+       "threads",
+       "an event of inotify tells one read and nobody behind it",
+       {Rule::kSleepExclusive},
+       [](Scene& s) { return s.value || TypeOf(s) == FileType::kInotify; }},
 
       // --- Timeouts -------------------------------------------------------------------------------------------------
       {"thread.timeout-woken-ends",

@@ -222,6 +222,13 @@ bool Stepper::LetRun() {
   }
   SetPolicy(SCHED_FIFO, kRestPriority);
   SetPolicy(SCHED_FIFO, kCallPriority);
+  if (waiting_ == 0) [[likely]]
+    return true;
+  // The release of an inotify takes a worker of the kernel's, and is done by who held it last.
+  for (const auto& worker : workers_) {
+    if (worker == nullptr || !worker->sleeps || worker->op.call != Call::kInotifyRead) continue;
+    if (!Wait(*worker)) return false;
+  }
   return true;
 }
 
@@ -241,7 +248,10 @@ Stepper::Worker* Stepper::Get(uint8_t thread) {
 // After a hand-over: false if the thread neither returns nor sleeps.
 bool Stepper::Settle(Worker& worker) {
   if (!LetRun()) return false;
-  if (viewer_ != nullptr) return true;
+  return viewer_ != nullptr || Wait(worker);
+}
+
+bool Stepper::Wait(const Worker& worker) const {
   for (int ms = 0; !worker.returned() && !worker.Asleep(); ++ms) {
     if (ms > deadline_ms_) return false;
     Pause();  // it waits for a page or for a lock
@@ -270,6 +280,7 @@ void Stepper::Run(const Op& op, Outcome* out) {
     worker.timeout = 0;
   } else {
     worker.sleeps = true, ++asleep_;
+    waiting_ += op.call == Call::kInotifyRead;
     out->kind = Outcome::kBlocked;
   }
   Gather(out);
@@ -336,6 +347,7 @@ void Stepper::Gather(Outcome* out) {
     Worker* worker = workers_[thread].get();
     if (worker == nullptr || !worker->sleeps || !worker->returned()) continue;
     worker->sleeps = false, worker->timeout = 0, --asleep_;
+    waiting_ -= worker->op.call == Call::kInotifyRead;
     out->completions.push_back({thread, worker->op.call, std::move(worker->outcome)});
     worker->outcome = Outcome();
   }
@@ -361,6 +373,7 @@ void Stepper::Home() {
       continue;
     }
     worker->sleeps = false, --asleep_;
+    waiting_ -= worker->op.call == Call::kInotifyRead;
   }
   if (any) mark_->Leave();
   if (!begun_) return;

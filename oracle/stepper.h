@@ -72,6 +72,7 @@ class Stepper {
   void Gather(Outcome* out);
   bool Passed() const;
   bool Settle(Worker& worker);
+  bool Wait(const Worker& worker) const;
   void Lost(Outcome* out);
 
   CallMark* mark_;
@@ -85,6 +86,7 @@ class Stepper {
   long preempted_ = 0;          // how often the controller had been, before the op
   const char* lost_ = nullptr;  // a thread did not come home: no more steps
   int asleep_ = 0;
+  int waiting_ = 0;  // of those, in what may go on for a moment after it was woken
   std::array<std::unique_ptr<Worker>, kMaxThreads + 1> workers_;
 };
 
