@@ -122,8 +122,8 @@ class Checker {
   Target* target_;
   Model* model_;
   std::array<const char*, kCalls> lacks_ = {};
-  bool threads_ = false;  // the trace has some
-  int slot_ms_ = 0;       // of timeouts
+  bool threads_ = false;        // the trace has some
+  int slot_ = 0, slot_ms_ = 0;  // of timeouts
   bool stepping_known_ = false;
   Stepping::Level stepping_ = Stepping::kNot;
   Bindings bindings_;
