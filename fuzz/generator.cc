@@ -196,8 +196,8 @@ void Generator::MaySleep(const Op& op) {
 }
 
 void Generator::Expire() {
-  // It costs a native target two milliseconds, which are some hundred ops.
-  if (timed_ == 0 || (!options_.model && !random_->OneIn(6))) return;
+  // It costs a native target a millisecond or more, which are some hundred ops.
+  if (timed_ == 0 || (!options_.model && !random_->OneIn(2))) return;
   uint32_t thread = 1;
   while ((timed_ >> thread & 1) == 0 || (random_->OneIn(2) && timed_ >> (thread + 1) != 0)) ++thread;
   timed_ &= ~(1u << thread), asleep_ &= ~(1u << thread);

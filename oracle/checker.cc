@@ -294,6 +294,7 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
   bindings_.Clear();
   unexpected_.clear();
   previous_ = Rule::kNone;
+  slot_ = 0;
   if (outcomes != nullptr) outcomes->clear();
   threads_ = std::any_of(ops->begin(), ops->end(), [](const Op& op) { return op.thread != 0; });
   if (threads_ && !stepping_known_) stepping_ = target_->Threads().level, stepping_known_ = true;
@@ -334,9 +335,11 @@ Verdict Checker::Pass(std::vector<Op>* ops, const CheckOptions& options, Observe
         }
       }
       if (op.thread != 0) [[unlikely]]
-        op = Timed(*ops, i, op, slot_ms_);
+        op = Timed(*ops, i, op, slot_, slot_ms_);
       target_->Run(op, &observed_);
       ++ops_run_;
+      if (op.call == Call::kExpire && observed_.kind == Outcome::kValues) [[unlikely]]
+        slot_ = SlotOf(*ops, i);
       if (!Same(allowed_, observed_)) [[unlikely]] {
         if (TooLate(observed_) || (threads_ && target_->Disturbed())) {
           verdict.value = Verdict::kInconclusive, verdict.op = i, verdict.reason = Reason::kDisturbed;

@@ -133,8 +133,8 @@ class Checker {
   std::unique_ptr<Foreseer> foreseer_;  // null before the first time
   std::unique_ptr<Checker> ahead_;      // asks it
   std::array<const char*, kCalls> lacks_ = {};
-  bool threads_ = false;  // the trace has some
-  int slot_ms_ = 0;       // of timeouts
+  bool threads_ = false;        // the trace has some
+  int slot_ = 0, slot_ms_ = 0;  // of timeouts
   bool stepping_known_ = false;
   Stepping::Level stepping_ = Stepping::kNot;
   Bindings bindings_;

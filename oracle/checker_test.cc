@@ -249,12 +249,14 @@ TEST(TimedTest, SlotsFollowTheOrderOfExpiry) {
   const std::vector<Op> ops = ParsedOps(
       "T1 epoll_wait(3, 8, 50)\nT2 epoll_pwait2(3, 8, {9, 1}, NULL, 8)\nT3 poll(3 IN, 7)\nT4 epoll_wait(3, 8, -1)\n"
       "epoll_wait(3, 8, 1)\nexpire(T2)\nexpire(T1)\nexpire(T4)\n");
-  const auto ms = [&](size_t at) { return TimeoutMs(Timed(ops, at, ops[at], 16)); };
-  EXPECT_EQ(ms(0), 32);
-  EXPECT_EQ(ms(1), 16);
-  EXPECT_EQ(ms(2), kNeverMs);
-  EXPECT_EQ(Timed(ops, 3, ops[3], 16), ops[3]);
-  EXPECT_EQ(Timed(ops, 4, ops[4], 16), ops[4]);
+  const auto ms = [&](size_t at, int now) { return TimeoutMs(Timed(ops, at, ops[at], now, 16)); };
+  EXPECT_EQ(ms(0, 0), 32);
+  EXPECT_EQ(ms(1, 0), 16);
+  EXPECT_EQ(ms(2, 0), kNeverMs);
+  EXPECT_EQ(Timed(ops, 3, ops[3], 0, 16), ops[3]);
+  EXPECT_EQ(Timed(ops, 4, ops[4], 0, 16), ops[4]);
+  EXPECT_EQ(SlotOf(ops, 6), 2);
+  EXPECT_EQ(ms(0, 1), 16) << "the first one has been executed";
 }
 
 // On it timeouts pass too early so many times.

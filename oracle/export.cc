@@ -330,6 +330,7 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
   std::vector<int64_t> arrived;
   std::array<bool, kMaxThreads + 1> timed = {};  // in a call with a timeout
   bool any_timed = false;
+  int slot = 0;
   for (size_t i = 0; i < trace.ops.size(); ++i) {
     const Op op = resolved[i] = bindings.Resolve(trace.ops[i]);
     const bool second = model->state().second;
@@ -345,13 +346,14 @@ std::string Export(Model* model, const Trace& trace, ExportAs as, std::string_vi
     if (op.call == Call::kWatches && outcomes[i].kind == Outcome::kValues) {
       statements[i] = "  watches(" + Number(op.num(0)) + ", " + Number(HeldWatches(model->state())) + ");\n";
     } else if (outcomes[i].kind != Outcome::kSkipped && op.thread != 0) {
-      resolved[i] = Timed(trace.ops, i, op, kExportSlotMs);
+      resolved[i] = Timed(trace.ops, i, op, slot, kExportSlotMs);
       if (TimeoutOf(op) == Timeout::kFinite && outcomes[i].kind == Outcome::kBlocked) {
         timed[op.thread] = any_timed = true;
         statements[i] = absl::StrCat("  lasts(", op.thread, ", ", TimeoutMs(resolved[i]), ");\n");
       }
       statements[i] += "  by_thread(" + std::to_string(op.thread) + ", step_" + std::to_string(i) + ");\n";
     } else if (op.call == Call::kExpire && outcomes[i].kind == Outcome::kValues) {
+      slot = SlotOf(trace.ops, i);
       statements[i] = absl::StrCat("  expire(", op.arg[0], ");\n");
     } else if (outcomes[i].kind != Outcome::kSkipped) {
       statements[i] = Statements(op, outcomes[i], i);
