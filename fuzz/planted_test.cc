@@ -46,7 +46,7 @@ uint64_t KindsToHunt(const PlantedInfo& bug) {
   }
   // What is asked about threads alone.
   for (const std::string_view about :
-       {"sleep.", "wake.", "exclusive.", "thread.", "poll.head", "poll.key", "wait.again", "pipe.next-"}) {
+       {"sleep.", "wake.", "exclusive.", "thread.", "poll.head", "poll.key", "wait.again"}) {
     if (std::string_view(bug.name).starts_with(about)) return uint64_t{1} << static_cast<int>(FileKind::kThreads);
   }
   return 0;

@@ -159,7 +159,7 @@ void Model::PipeRead(const File& file, Memory memory, int64_t n, Outcome* out) {
   if (Has(Quirk::kPipeReadWakesIfBeganFull)) wake = began_full;
   if (Has(Quirk::kPipeEveryReadWakes)) wake = freed;
   if (rules_(Rule::kPipeReadWakes, wake, file.object)) Notify(p.writers_queue, kWriteKey);
-  if (Again() && rules_(Rule::kPipeNextReader, p.slots.size > 0, file.object)) Notify(p.readers_queue, kReadKey);
+  if (Again() && rules_(Rule::kSleepNextReader, p.slots.size > 0, file.object)) Notify(p.readers_queue, kReadKey);
   if (done > 0 || ended) return out->Value(done);
   if (faulted) return out->Error(kEFAULT);
   if (rules_(Rule::kPipeEof, p.writers == 0, file.object)) return out->Value(0);
@@ -221,7 +221,7 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
     state_.threads[running_].done = done;
   }
   if (rules_(Rule::kPipeWriteWakes, wake, file.object)) Notify(p.readers_queue, kReadKey);
-  if (again && !blocked && rules_(Rule::kPipeNextWriter, !PipeFull(p), file.object)) Notify(p.writers_queue, kWriteKey);
+  if (again && !blocked && rules_(Rule::kSleepNextWriter, !PipeFull(p), file.object)) Notify(p.writers_queue, kWriteKey);
   if (blocked) {
     out->Clear(), out->kind = Outcome::kBlocked;
   } else if (done > 0) {

@@ -677,12 +677,12 @@ const std::vector<Mistake>& ThreadMistakes() {
       {"thread.next-reader-slot",
        "threads",
        "a read that leaves less than a slot's worth wakes no other read",
-       {Rule::kPipeNextReader},
+       {Rule::kSleepNextReader},
        [](Scene& s) { return s.value && s.state().pipes[s.id].slots.size > 1; }},
       {"thread.next-writer-slot",
        "threads",
        "a write that leaves one slot wakes no other write",
-       {Rule::kPipeNextWriter},
+       {Rule::kSleepNextWriter},
        [](Scene& s) {
          const Pipe& p = s.state().pipes[s.id];
          return s.value && p.max_slots - static_cast<int64_t>(p.slots.size) > 1;
