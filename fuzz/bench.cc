@@ -252,7 +252,7 @@ int Bench(const Options& options) {
     const double one = CampaignRate(1, options.seconds / 2);
     gains.push_back(CampaignRate(2, options.seconds / 2) / one);
   }
-  say("two jobs over one", Median(gains), "", 1.8);
+  if (!gains.empty()) say("two jobs over one", Median(gains), "", 1.8);
   if (options.json) std::printf("%s\n", json.dump().c_str());
   return met ? 0 : 1;
 }

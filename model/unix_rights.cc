@@ -33,6 +33,8 @@ void Model::UnixSendfd(const File& file, int32_t fd, Outcome* out) {
     const Id listener = state_.sockets[s.peer].listener;
     if (Holds(f.object, listener != kNil ? listener : s.peer)) return skip("sockets that hold each other in messages");
   }
+  // Where it is nowhere open nobody can be asked what has arrived.
+  if (f.type == FileType::kPtm || f.type == FileType::kPts) return skip("a pseudoterminal in a message");
   const bool seqpacket = s.type == kSockSeqpacket;
   if (seqpacket) {
     // unix_seqpacket_sendmsg() has its say before the descriptor is looked up.

@@ -70,6 +70,29 @@ Op Prompt(Op op) {
   return op;
 }
 
+// The op as it is in a trace with pseudoterminals, where no descriptor sleeps: nobody waits for their workers here, so
+// that a write finds no room where it found some.
+Op Sleepless(Op op) {
+  switch (op.call) {
+    case Call::kOpenpty:
+      op.arg[0] |= kONonblock;
+      break;
+    case Call::kPtsopen:
+    case Call::kReopen:
+      op.arg[1] |= kONonblock;
+      break;
+    case Call::kFcntl:
+      if (op.num(1) == kFSetfl) op.arg[2] |= kONonblock;
+      break;
+    case Call::kFionbio:
+      op.arg[2] = 1;
+      break;
+    default:
+      break;
+  }
+  return op;
+}
+
 }  // namespace
 
 Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring()) {
@@ -78,7 +101,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
   Bindings bindings;
   Outcome outcome;
   std::vector<Op> called;
-  bool limited = false, signals = false, processes = false;
+  bool limited = false, signals = false, processes = false, terminals = false;
   for (const Op& op : ops) {
     const Op resolved = bindings.Resolve(op);
     exec->Run(resolved, &outcome);
@@ -91,6 +114,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
                         (outcome.kind == Outcome::kError && (outcome.error == kEFAULT || outcome.error == kEINTR));
     called.push_back(waited ? Prompt(resolved) : resolved);
     limited |= op.call == Call::kPrlimit;
+    terminals |= op.call == Call::kOpenpty;
     processes |= op.call == Call::kFork || op.call == Call::kChild;
     signals |= op.call == Call::kRaise || op.call == Call::kKill || op.call == Call::kSigqueue;
   }
@@ -99,7 +123,7 @@ Bare::Bare(Exec* exec, std::span<const Op> ops) : exec_(exec), ring_(exec->ring(
   if (processes) Add(kEnd);
   // The same once more, call by call.
   Add(SYS_close_range, 3, static_cast<long>(~0u), 0);
-  for (const Op& op : called) AddOp(exec, op);
+  for (const Op& op : called) AddOp(exec, terminals ? Sleepless(op) : op);
   ops_ = called.size();
   // And what a reset does beside closing all.
   if (signals) {

@@ -102,7 +102,7 @@ long Ptys::Open(int flags, int numbers[2], const char** why) {
 
 void Ptys::Reset() {
   numbers_.clear(), pairs_.clear();
-  travelled_ = deferred_ = false;
+  deferred_ = false;
 }
 
 bool Ptys::Known(int number) const { return std::find(numbers_.begin(), numbers_.end(), number) != numbers_.end(); }
@@ -115,11 +115,6 @@ void Ptys::Follow(const Op& op, long result) {
     case Call::kPtsopen:
       if (!Known(op.fd(0).number())) return;
       break;
-    case Call::kRecvfd:
-      break;
-    case Call::kSendfd:
-      travelled_ |= Known(op.fd(1).number());
-      return;
     default:
       if (!CopiesDescriptor(op) || !Known(op.fd(0).number())) return;
   }
@@ -196,7 +191,6 @@ void Ptys::WakeOther(const Place& place) {
       return WriteNothing(second, number);
     }
   }
-  deferred_ |= travelled_;
 }
 
 void Ptys::After(const Op& op, long result, bool second) {
@@ -244,8 +238,6 @@ Ptys::Seat Ptys::Open(const Place& place) {
 void Ptys::Settle(const Place& place) {
   const int64_t want = std::min(kHeld, place.pair->sent[place.side]);
   const Seat seat = Open(place);
-  // Nobody has it open: what has arrived shows when somebody has. But what travels with a message may be watched.
-  if (seat.number < 0) deferred_ |= travelled_;
   int64_t until = 0;
   for (int i = 0; seat.number >= 0 && Unread(seat.second, seat.number) != want; ++i) {
     if (i < kLooks) {

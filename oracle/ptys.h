@@ -81,7 +81,6 @@ class Ptys {
   Caller call_;
   std::vector<int> numbers_;  // that have been one's, in either process
   std::vector<Pair> pairs_;
-  bool travelled_ = false;  // one went away with a message
   bool deferred_ = false;
 };
 
