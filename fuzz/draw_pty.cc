@@ -187,7 +187,7 @@ constexpr Habits kPtmHabits = {.type = "pty",
                                .nudge = &Nudge,
                                .fill = &Fill,
                                .scenes = kScenes,
-                               .rarity = 6};
+                               .rarity = 16};
 
 constexpr Habits kPtsHabits = {.type = "pty",
                                .kind = FileKind::kPts,
@@ -198,6 +198,6 @@ constexpr Habits kPtsHabits = {.type = "pty",
                                .unready = &Unready,
                                .nudge = &Nudge,
                                .fill = &Fill,
-                               .rarity = 6};
+                               .rarity = 16};
 
 }  // namespace pollux
