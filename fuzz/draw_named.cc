@@ -65,8 +65,9 @@ void Door(Generator& g, Fd fd) {
     case 1:
       return g.Emit(ops::SpliceAt(fd, Memory(), r.Pick(kOffsets), writer, Memory::kNull, 0, r.Below(5)));
     case 2:
-      return g.Emit(r.OneIn(2) ? ops::Sendfile(writer, fd, r.Below(5))
-                               : ops::SendfileAt(writer, fd, Memory(), far ? kMaxNonLfs + 1 : r.Pick(kOffsets), r.Below(5)));
+      return g.Emit(r.OneIn(2)
+                        ? ops::Sendfile(writer, fd, r.Below(5))
+                        : ops::SendfileAt(writer, fd, Memory(), far ? kMaxNonLfs + 1 : r.Pick(kOffsets), r.Below(5)));
     default:
       if (!r.OneIn(3)) g.Emit(ops::Write(writer, 3));
       return g.Emit(r.OneIn(2) ? ops::Splice(reader, fd, r.Below(5))

@@ -113,8 +113,11 @@ void Jumps(Generator& g, int32_t ep) {
       case 0:
       case 1:
       case 2:
-        g.Emit(ops::Make(Call::kTimerfdSettime,
-                         {fd.bits(), flags, r.OneIn(6) ? 0 : absolute ? uint64_t{kFarAbsolute} : kFarFuture, 0, 0, 0}));
+        g.Emit(ops::Make(Call::kTimerfdSettime, {fd.bits(), flags,
+                                                 r.OneIn(6) ? 0
+                                                 : absolute ? uint64_t{kFarAbsolute}
+                                                            : kFarFuture,
+                                                 0, 0, 0}));
         break;
       case 3:
       case 4:

@@ -48,7 +48,7 @@ class Findings {
     Kind kind;
     std::vector<Op> ops;
     std::string seen;  // what its last op did, in words
-    int witness = 0;  // how many traces of its kind came before
+    int witness = 0;   // how many traces of its kind came before
   };
   // What the child says, in shared memory.
   struct Answer {

@@ -100,8 +100,8 @@ TEST_F(VerbsTest, RunsSummaryIsJson) {
   EXPECT_EQ(json["target"], "planted:add.ready=false");
   EXPECT_EQ(json["traces"], 1);
   EXPECT_EQ(json["divergences"][0]["signature"], "epoll_wait / missing / add.ready");
-  for (const char* key :
-       {"profile", "stepping", "seconds", "ops", "ops_per_second", "exact", "by_set", "inconclusive", "skipped", "rules_hit"}) {
+  for (const char* key : {"profile", "stepping", "seconds", "ops", "ops_per_second", "exact", "by_set", "inconclusive",
+                          "skipped", "rules_hit"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
 }

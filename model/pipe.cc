@@ -221,7 +221,8 @@ void Model::PipeWrite(const File& file, Memory memory, int64_t n, uint64_t, Outc
     state_.threads[running_].done = done;
   }
   if (rules_(Rule::kPipeWriteWakes, wake, file.object)) Notify(p.readers_queue, kReadKey);
-  if (again && !blocked && rules_(Rule::kSleepNextWriter, !PipeFull(p), file.object)) Notify(p.writers_queue, kWriteKey);
+  if (again && !blocked && rules_(Rule::kSleepNextWriter, !PipeFull(p), file.object))
+    Notify(p.writers_queue, kWriteKey);
   if (blocked) {
     out->Clear(), out->kind = Outcome::kBlocked;
   } else if (done > 0) {

@@ -175,8 +175,8 @@ struct Eventfd {
 
 struct Timerfd {
   uint64_t ticks = 0;
-  bool might_cancel = false;        // it is told of jumps of the clock: in_cancel
-  bool jumped = false;              // the clock has, and nobody was told (moffs is KTIME_MAX)
+  bool might_cancel = false;  // it is told of jumps of the clock: in_cancel
+  bool jumped = false;        // the clock has, and nobody was told (moffs is KTIME_MAX)
   Hook in_cancel;
   bool expired = false;             // and not restarted since
   int64_t interval[2] = {};         // of a periodic timer: seconds, nanoseconds

@@ -40,7 +40,7 @@ struct Announcer::Holder {
   std::atomic<int> order{kNothing};
   std::atomic<int> answer{-1};  // -1: none yet, 0: no, 1: yes
   int tid = 0;
-  int name = -1;  // the domain name's file
+  int name = -1;               // the domain name's file
   int clock = -1, jumps = -1;  // the file whose lock stands for the clock, and a timer that is told of its jumps
   bool read_only = false, disturbed = false, jumping = false, clock_disturbed = false;
   std::thread thread;

@@ -197,7 +197,7 @@ std::vector<Trace> Corpus(const std::string& folder) {
 class Agent : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_GE(mkdtemp(folder_), folder_);
+    std::filesystem::create_directories(folder_);
     auto target = OpenTarget(absl::StrCat("exec:echo $$ >", folder_, "/pid; exec ", POLLUX_AGENT_PROGRAM));
     if (target.status().code() == absl::StatusCode::kUnavailable) {
       GTEST_SKIP() << std::string(target.status().message());
@@ -214,7 +214,7 @@ class Agent : public testing::Test {
     kill(pid, SIGKILL);
   }
 
-  char folder_[32] = "/tmp/pollux-agent-XXXXXX";
+  std::string folder_ = testing::TempDir() + "pollux-agent-" + std::to_string(getpid());
   std::unique_ptr<Target> target_;
 };
 

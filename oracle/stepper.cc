@@ -45,19 +45,6 @@ void Pause() {
   nanosleep(&millisecond, nullptr);
 }
 
-// A number of this table for a moment; where a trace has used them up the soft limit is lifted meanwhile.
-int OpenAnyway(const char* path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd >= 0 || errno != EMFILE) return fd;
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
-  const rlimit lifted = {limit.rlim_max, limit.rlim_max};
-  setrlimit(RLIMIT_NOFILE, &lifted);
-  fd = open(path, O_RDONLY | O_CLOEXEC);
-  setrlimit(RLIMIT_NOFILE, &limit);
-  return fd;
-}
-
 }  // namespace
 
 struct Stepper::Worker {

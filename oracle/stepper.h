@@ -27,8 +27,8 @@
 #include "model/op.h"
 #include "model/trace.h"
 #include "oracle/cpus.h"
-#include "oracle/exec.h"
 #include "oracle/doubt.h"
+#include "oracle/exec.h"
 #include "oracle/viewer.h"
 
 namespace pollux {

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -25,21 +26,26 @@ bool ReadAll(int fd, char* text, size_t size) {
   return n > 0;
 }
 
-// Of /proc/PID/task/TID/NAME. A trace may have made the limit small, which is the process's.
+// /proc/PID/task/TID/NAME
 int OpenOf(const CallMark& mark, const char* name) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%d/task/%d/%s", mark.pid.load(), mark.tid.load(), name);
+  return OpenAnyway(path);
+}
+
+}  // namespace
+
+int OpenAnyway(const char* path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0 || errno != EMFILE) return fd;
   rlimit limit;
-  if (fd >= 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return fd;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
   const rlimit lifted = {limit.rlim_max, limit.rlim_max};
   setrlimit(RLIMIT_NOFILE, &lifted);
   fd = open(path, O_RDONLY | O_CLOEXEC);
   setrlimit(RLIMIT_NOFILE, &limit);
   return fd;
 }
-
-}  // namespace
 
 std::unique_ptr<Viewer> Viewer::Open() {
   std::unique_ptr<Viewer> viewer(new Viewer);

@@ -19,6 +19,10 @@
 
 namespace pollux {
 
+// A number of this table for a moment; where a trace has used them up the soft limit is lifted meanwhile. -1 if there
+// is no such file.
+int OpenAnyway(const char* path);
+
 class Viewer {
  public:
   // Whom it looks at.
